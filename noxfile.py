@@ -1,0 +1,243 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["nox[uv]>=2026.10"]
+# ///
+"""Every task of this project: ``python3 noxfile.py`` on a bare Python, or plain ``nox``.
+
+Without arguments it runs all checks; ``-s demo`` plays a whole purchase, ``-l`` lists the tasks.
+What stands behind ``--`` goes to the tool: ``python3 noxfile.py -s tests -- -k refund -x``.
+"""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+NOX = "nox[uv]>=2026.10"
+
+if sys.version_info < (3, 11):  # noqa: UP036 - what is refused here is an older Python
+    sys.exit(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}")
+
+
+def bootstrap() -> int:
+    """Run this file again in a small environment of its own that has nox; make it when needed."""
+    home = HERE / ".nox" / "_bootstrap"
+    python = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    ready = home / "ready"  # written last, so that an interrupted installation is made anew
+    wanted = f"{NOX} on Python {sys.version.split()[0]}, with "
+    made = ready.read_text() if ready.exists() and python.exists() else ""
+    if not made.startswith(wanted):
+        make_environment(home, python)
+    environment = os.environ | settings_for_uv(python)
+    if not made.startswith(wanted):
+        made = wanted + installer(python, environment)
+        ready.write_text(made)
+    if made == wanted + "pip":
+        environment.setdefault("NOX_DEFAULT_VENV_BACKEND", "venv")
+    command = [str(python), str(HERE / "noxfile.py"), *sys.argv[1:]]
+    try:
+        return subprocess.call(command, cwd=HERE, env=environment)
+    except KeyboardInterrupt:
+        return 130
+
+
+def make_environment(home: Path, python: Path) -> None:
+    """Make an empty environment and install nox there, by pip, which knows this machine."""
+    print("first run: installing nox", flush=True)
+    try:
+        import venv  # noqa: PLC0415 - Debian packs it apart
+
+        venv.create(home, clear=True, with_pip=True)
+    except (ImportError, subprocess.CalledProcessError):
+        sys.exit("the venv module cannot make environments here (Debian: apt install python3-venv)")
+    pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", NOX]
+    if subprocess.call(pip) != 0:
+        sys.exit(f"could not install {NOX}; is there a network or a package mirror?")
+
+
+def settings_for_uv(python: Path) -> dict[str, str]:
+    """Tell uv what pip knows about certificates and the index; uv's own settings win."""
+    # As pip does: a company proxy has certificates of its own.
+    settings = {"UV_SYSTEM_CERTS": os.environ.get("UV_SYSTEM_CERTS", "true")}
+    if {"UV_DEFAULT_INDEX", "UV_INDEX_URL"} & os.environ.keys():
+        return settings
+    ask = [str(python), "-m", "pip", "config", "list"]
+    answer = subprocess.run(ask, capture_output=True, text=True, check=False)
+    found = dict(line.split("=", 1) for line in answer.stdout.splitlines() if "=" in line)
+    for name in (":env:.index-url", "install.index-url", "global.index-url"):
+        if name in found:
+            return settings | {"UV_DEFAULT_INDEX": found[name].strip("'\"")}
+    return settings
+
+
+def installer(python: Path, environment: dict[str, str]) -> str:
+    """Say who installs packages from now on: ``uv``, which is fast, or ``pip``, which works."""
+    ask = [str(python), "-m", "uv", "pip", "compile", "-q", "-"]
+    answer = subprocess.run(
+        ask, input=b"hatchling", env=environment, capture_output=True, check=False
+    )
+    if answer.returncode == 0:
+        return "uv"
+    print("uv cannot reach a package index here: pip takes its place, which is slower", flush=True)
+    return "pip"
+
+
+if __name__ == "__main__" and importlib.util.find_spec("nox") is None:
+    raise SystemExit(bootstrap())
+
+import nox  # noqa: E402
+
+os.environ.setdefault("UV_SYSTEM_CERTS", "true")
+pyenv = shutil.which("pyenv")
+if pyenv:
+    # pyenv shows the chosen Python only; the tests want to see every one that is installed.
+    ask = [pyenv, "versions", "--bare"]
+    found = subprocess.run(ask, capture_output=True, text=True, check=False).stdout.split()
+    chosen = [os.environ["PYENV_VERSION"]] if "PYENV_VERSION" in os.environ else []
+    os.environ["PYENV_VERSION"] = ":".join([*chosen, *reversed(found)])
+
+PROJECT = nox.project.load_toml(HERE / "pyproject.toml")
+CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
+SUPPORTED = nox.project.python_versions(PROJECT)
+PYTHONS = SUPPORTED if CURRENT in SUPPORTED else [*SUPPORTED, CURRENT]
+
+nox.needs_version = ">=2026.10"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.download_python = "never"
+nox.options.error_on_missing_interpreters = False  # a Python that is not here is skipped, and said
+nox.options.sessions = ["lint", "types", "docs", "tests", "contract"]
+
+
+def install(session: nox.Session, *groups: str, editable: bool = False) -> None:
+    """Install the project, as its users would unless *editable*, and the named groups."""
+    project = ["-e", "."] if editable else ["."]
+    session.install(*project, *nox.project.dependency_groups(PROJECT, *groups))
+
+
+def pytest(session: nox.Session, *arguments: str) -> None:
+    """Run pytest on all cores; with arguments of the caller's own, as they say."""
+    session.run("pytest", *arguments, *(session.posargs or ["-n", "auto"]))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the style: all rules of ruff, and its format."""
+    session.install(*nox.project.dependency_groups(PROJECT, "lint"))
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types: mypy, strict."""
+    install(session, "lint", "test", "docs", editable=True)
+    session.install(NOX)
+    session.run("mypy", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    install(session, "docs", editable=True)
+    session.run("sphinx-build", "-W", "-n", "--keep-going", "-q", "docs", "docs/_build/html")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests on each supported Python that is found, but for the contract suites."""
+    install(session, "test")
+    pytest(session, "--ignore=tests/contract")
+
+
+@nox.session
+def contract(session: nox.Session) -> None:
+    """Run the contract suites of digistore.testing over our own adapters."""
+    install(session, "test")
+    pytest(session, "tests/contract")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Play a whole purchase, with no keys and no services."""
+    install(session)
+    session.run("python", "-m", "digistore", "demo", *session.posargs)
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Run the tests on the oldest dependencies that we say are enough."""
+    if session.venv_backend != "uv":
+        session.skip("only uv can resolve to the lowest versions")
+    groups = nox.project.dependency_groups(PROJECT, "test")
+    session.install("--resolution", "lowest-direct", ".", *groups)
+    pytest(session)
+
+
+@nox.session
+def sqlalchemy20(session: nox.Session) -> None:
+    """Run the tests on SQLAlchemy 2.0."""
+    session.install(".", "sqlalchemy<2.1", *nox.project.dependency_groups(PROJECT, "test"))
+    pytest(session)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Measure branch coverage; money and every rule must be covered whole."""
+    install(session, "test", editable=True)
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *(session.posargs or ["-n", "auto"]))
+    session.run("coverage", "combine", "-q")
+    session.run("coverage", "report")
+    whole = "*/digistore/money.py,*/digistore/**/rules.py,*/digistore/**/rules/*.py"
+    session.run("coverage", "report", f"--include={whole}", "--fail-under=100")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build sdist and wheel, look into both, and use the wheel in a bare environment."""
+    session.install(*nox.project.dependency_groups(PROJECT, "build"))
+    folder = Path(session.create_tmp()).resolve()
+    dist, bare = folder / "dist", folder / "bare"
+    for old in (dist, bare):
+        shutil.rmtree(old, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(dist), silent=True)
+    check_contents(session, dist)
+    session.run("python", "-m", "venv", str(bare))
+    python = str(bare / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+    wheel = str(next(dist.glob("*.whl")))
+    session.run(python, "-m", "pip", "install", "-q", wheel, external=True)
+    session.chdir(folder)
+    show = "import digistore; print(digistore.__version__, digistore.__file__)"
+    session.run(python, "-W", "error", "-c", show, external=True)
+    session.run(python, "-m", "digistore", "demo", external=True, silent=True)
+
+
+def check_contents(session: nox.Session, dist: Path) -> None:
+    """Fail if a distribution lacks what users need, or holds what is none of theirs."""
+    with zipfile.ZipFile(next(dist.glob("*.whl"))) as archive:
+        wheel = set(archive.namelist())
+    with tarfile.open(next(dist.glob("*.tar.gz"))) as archive:
+        files = [member.name for member in archive.getmembers() if member.isfile()]
+    sdist = {name.partition("/")[2] for name in files}
+    source = {
+        path.relative_to(HERE / "src").as_posix()
+        for path in (HERE / "src" / "digistore").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    missing = source - wheel
+    missing |= {f"src/{name}" for name in source} - sdist
+    missing |= {"LICENSE", "README.md", "noxfile.py", "pyproject.toml"} - sdist
+    stray = {name for name in wheel if not name.startswith(("digistore/", "digistore-"))}
+    stray |= {name for name in sdist if "_build/" in name or "__pycache__" in name}
+    if missing or stray:
+        session.error(f"missing: {sorted(missing)}; stray: {sorted(stray)}")
+
+
+if __name__ == "__main__":
+    os.chdir(HERE)
+    nox.main()
