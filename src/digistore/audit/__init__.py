@@ -1,0 +1,8 @@
+"""Who changed what, when and why: written with each change, never changed afterwards.
+
+It owns one append-only table. It must never hold personal data.
+"""
+
+from digistore.audit.service import Change, digest_of, record
+
+__all__ = ["Change", "digest_of", "record"]

@@ -1,0 +1,66 @@
+"""The schema: how it is made, and whether what is there is what is needed.
+
+The revisions have a version table of their own, ``digistore_version``, so they never meet a
+host's own Alembic history.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, inspect, text
+
+from digistore.errors import ConfigError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+VERSION_TABLE = "digistore_version"
+HEAD = "dg0001"
+_HERE = Path(__file__).parent
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the schema to :data:`HEAD`, inside the transaction that *connection* has open."""
+    from alembic import command  # noqa: PLC0415  half a second that only migrations pay
+
+    command.upgrade(_config(connection), HEAD)
+
+
+def current(connection: Connection) -> str | None:
+    """Return the revision that the database has, ``None`` if it has none."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    return connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608  a constant
+
+
+def check_schema(connection: Connection) -> None:
+    """Compare the database's revision with the one that this version needs.
+
+    Raises:
+        ConfigError: they differ; the message names both and the command to run.
+    """
+    found = current(connection)
+    if found == HEAD:
+        return
+    shown = connection.engine.url.render_as_string(hide_password=True)
+    message = (
+        f"the database is at revision {found or 'none'}, {HEAD} is needed: "
+        f"run store.migrate(), or: digistore migrate {shown}"
+    )
+    raise ConfigError(message)
+
+
+def include_name(name: str | None, kind: str, _parents: object) -> bool:
+    """Hide digistore's tables from a host's autogenerate; pass it as ``include_name``."""
+    return not (kind == "table" and name is not None and name.startswith("digistore_"))
+
+
+def _config(connection: Connection) -> Config:
+    from alembic.config import Config  # noqa: PLC0415  see migrate
+
+    config = Config()
+    config.set_main_option("script_location", str(_HERE).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

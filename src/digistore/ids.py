@@ -1,0 +1,46 @@
+"""Public ids: a type prefix and a time-ordered 128-bit value in shortuuid's alphabet.
+
+They sort by the time they were made, are never a secret and never an authority.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import NewType
+from uuid import UUID
+
+import shortuuid
+
+from digistore.clock import to_micros
+
+UserId = NewType("UserId", str)
+CategoryId = NewType("CategoryId", str)
+ProductId = NewType("ProductId", str)
+ReleaseId = NewType("ReleaseId", str)
+ReleaseFileId = NewType("ReleaseFileId", str)
+SupportOfferId = NewType("SupportOfferId", str)
+OrderId = NewType("OrderId", str)
+OrderLineId = NewType("OrderLineId", str)
+PaymentId = NewType("PaymentId", str)
+RefundId = NewType("RefundId", str)
+DisputeId = NewType("DisputeId", str)
+ActionId = NewType("ActionId", str)
+PurchasedProductId = NewType("PurchasedProductId", str)
+SupportRequestId = NewType("SupportRequestId", str)
+ShortURLId = NewType("ShortURLId", str)
+EventId = NewType("EventId", str)
+
+_ALPHABET = shortuuid.ShortUUID()
+_RANDOM_BITS = 80
+
+
+def new_id(prefix: str, now: datetime) -> str:
+    """Return a fresh id such as ``prd_22hXcMAKMsYxHyCDtdWrQB``.
+
+    The value is 48 bits of milliseconds, then 80 random bits (RFC 9562, section 5.7, without
+    its version bits), so ids of one prefix sort by time.
+    """
+    milliseconds = to_micros(now) // 1000
+    value = (milliseconds << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS)
+    return f"{prefix}_{_ALPHABET.encode(UUID(int=value))}"

@@ -1,0 +1,227 @@
+"""Announcing events, and delivering each at least once to every handler."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from sqlalchemy import Insert, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from digistore.blocking import offload, port
+from digistore.database import Record
+from digistore.errors import Invalid
+from digistore.events import EVENT_TYPES, Event
+from digistore.outbox.tables import deliveries, events, handlers, rounds
+
+if TYPE_CHECKING:
+    from digistore.database import Database, Transaction
+
+E = TypeVar("E", bound=Event)
+Handler: TypeAlias = Callable[[E], Awaitable[None] | None]
+
+LEASE = timedelta(minutes=5)
+BACKOFF = (
+    timedelta(seconds=10),
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=12),
+)
+logger = logging.getLogger("digistore.outbox")
+
+
+def announce(event: Event, transition: str) -> Insert:
+    """Return the statement that writes *event*; the same *transition* is written once."""
+    kind = type(event).__name__
+    content = event.model_dump(mode="json", exclude={"id", "at", "actor"})
+    return (
+        insert(events)
+        .values(
+            id=event.id,
+            type=kind,
+            subject=event.subject,
+            at=event.at,
+            actor=event.actor,
+            payload=content,
+            dedupe_key=f"{kind}:{event.subject}:{transition}",
+            waiting_key=1,
+        )
+        .on_conflict_do_nothing(index_elements=["dedupe_key"])
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Leased:
+    event: Event
+    handler: str
+    tries: int
+    lease: str
+
+
+class AsyncOutbox:
+    """Delivers events to the handlers of this process."""
+
+    def __init__(self, database: Database) -> None:
+        """Deliver what *database* holds."""
+        self._database = database
+        self._handlers: dict[tuple[str, str], Callable[[Any], Any]] = {}
+        self._registered: set[tuple[str, str]] = set()
+
+    def on(self, kind: type[E], handler: Handler[E], name: str) -> None:
+        """Let *handler* take events of *kind*; *name* is what its deliveries are remembered by.
+
+        Raises:
+            Invalid: not an event type, no name, or a name that has this type already.
+        """
+        key = (getattr(kind, "__name__", ""), name)
+        if EVENT_TYPES.get(key[0]) is not kind:
+            raise Invalid("not an event type", fields={"type": "unknown"})
+        if not name or len(name) > 100 or not name.isprintable():  # noqa: PLR2004
+            raise Invalid(
+                "a handler needs a name of 1 to 100 printable characters",
+                fields={"name": "invalid"},
+            )
+        if key in self._handlers:
+            raise Invalid(
+                "this handler name is taken for this event type", fields={"name": "taken"}
+            )
+        self._handlers[key] = handler
+
+    async def deliver(self, limit: int) -> tuple[int, int]:
+        """Deliver up to *limit* events; return how many succeeded and how many failed."""
+        if not self._handlers:
+            return 0, 0
+        leased = await self._database.transact(lambda tx: self._lease(tx, limit))
+        done = [await self._hand_over(one) for one in leased]
+        return sum(done), len(done) - sum(done)
+
+    async def beat(self, name: str) -> None:
+        """Note that the round *name* has run."""
+        await self._database.transact(lambda tx: _beat(tx, name))
+
+    async def last_beat(self, name: str) -> datetime | None:
+        """Return when the round *name* ran last."""
+        row = await self._database.first(select(rounds.c.at).where(rounds.c.name == name))
+        return row.at if row else None
+
+    async def _lease(self, tx: Transaction, limit: int) -> Sequence[_Leased]:
+        await self._register(tx)
+        await _route(tx, limit)
+        names = {name for _, name in self._handlers}
+        due = await tx.rows(
+            select(deliveries, events)
+            .join(events, events.c.id == deliveries.c.event_id)
+            .where(deliveries.c.next_check_at <= tx.now, deliveries.c.handler.in_(names))
+            .order_by(deliveries.c.next_check_at, events.c.id)
+            .limit(limit)
+        )
+        leased = []
+        for row in due:
+            if (row.type, row.handler) not in self._handlers:
+                continue
+            lease = secrets.token_urlsafe(16)
+            await tx.rows(
+                update(deliveries)
+                .where(_is(row.event_id, row.handler))
+                .values(lease=lease, tries=row.tries + 1, next_check_at=tx.now + LEASE)
+            )
+            leased.append(_Leased(_event(row._mapping), row.handler, row.tries + 1, lease))
+        return leased
+
+    async def _register(self, tx: Transaction) -> None:
+        fresh = self._handlers.keys() - self._registered
+        for kind, name in sorted(fresh):
+            await tx.rows(
+                insert(handlers)
+                .values(type=kind, name=name, since=tx.now)
+                .on_conflict_do_nothing(index_elements=["type", "name"])
+            )
+        self._registered |= fresh
+
+    async def _hand_over(self, leased: _Leased) -> bool:
+        kind = type(leased.event).__name__
+        handler = self._handlers[kind, leased.handler]
+        failure: str | None = None
+        try:
+            if inspect.iscoroutinefunction(handler):
+                await port(handler(leased.event))
+            else:
+                await offload(handler, leased.event)
+        except Exception as error:
+            logger.exception("handler %s failed on %s %s", leased.handler, kind, leased.event.id)
+            failure = type(error).__name__
+        await self._database.transact(lambda tx: _close(tx, leased, failure))
+        return failure is None
+
+
+async def _route(tx: Transaction, limit: int) -> None:
+    """Give every waiting event of a type that somebody takes one delivery per handler.
+
+    All known handlers count, not only those of this process, so that none misses an event.
+    """
+    known = await tx.rows(select(handlers.c.type, handlers.c.name))
+    waiting = await tx.rows(
+        select(events.c.id, events.c.type)
+        .where(events.c.type.in_({row.type for row in known}), events.c.waiting_key == 1)
+        .order_by(events.c.id)
+        .limit(limit)
+    )
+    for event in waiting:
+        rows = [
+            {
+                "event_id": event.id,
+                "handler": row.name,
+                "state": "due",
+                "tries": 0,
+                "next_check_at": tx.now,
+            }
+            for row in known
+            if row.type == event.type
+        ]
+        await tx.rows(insert(deliveries).values(rows))
+    routed = [event.id for event in waiting]
+    if routed:
+        await tx.rows(
+            update(events).where(events.c.id.in_(routed)).values(waiting_key=None, routed_at=tx.now)
+        )
+
+
+async def _close(tx: Transaction, leased: _Leased, failure: str | None) -> None:
+    # A worker that slept past its lease must not close what another one has taken over.
+    if failure is None:
+        outcome = {"state": "done", "delivered_at": tx.now, "next_check_at": None}
+    else:
+        wait = BACKOFF[min(leased.tries, len(BACKOFF)) - 1]
+        outcome = {"next_check_at": tx.now + wait, "failure": failure}
+    await tx.rows(
+        update(deliveries)
+        .where(_is(leased.event.id, leased.handler), deliveries.c.lease == leased.lease)
+        .values(lease=None, **outcome)
+    )
+
+
+async def _beat(tx: Transaction, name: str) -> None:
+    await tx.rows(
+        insert(rounds)
+        .values(name=name, at=tx.now, runs=1)
+        .on_conflict_do_update(
+            index_elements=["name"], set_={"at": tx.now, "runs": rounds.c.runs + 1}
+        )
+    )
+
+
+def _is(event_id: str, handler: str) -> Any:  # noqa: ANN401  SQLAlchemy's own
+    return (deliveries.c.event_id == event_id) & (deliveries.c.handler == handler)
+
+
+def _event(row: Record) -> Event:
+    kind = EVENT_TYPES[row["type"]]
+    content = {"id": row["id"], "at": row["at"], "actor": row["actor"], **row["payload"]}
+    return kind.model_validate(content)

@@ -1,0 +1,75 @@
+"""What a host may decide; everything has a quiet default."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Effect(StrEnum):
+    """What a fact does to access; the strictest wins."""
+
+    KEEP = "keep"
+    SUSPEND = "suspend"
+    REVOKE = "revoke"
+
+
+class AccessPolicy(BaseModel):
+    """What a reversal does to access; the values in force are copied onto each order."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    partial_refund: Literal[Effect.KEEP, Effect.REVOKE] = Effect.KEEP
+    dispute_warning: Literal[Effect.KEEP, Effect.SUSPEND] = Effect.KEEP
+    dispute_opened: Literal[Effect.SUSPEND, Effect.KEEP] = Effect.SUSPEND
+    dispute_lost: Literal[Effect.REVOKE, Effect.KEEP] = Effect.REVOKE
+
+
+class Settings(BaseModel):
+    """How a store behaves.
+
+    Args:
+        namespace: the shop's name at its gateways, so that two shops can share an account.
+        access: what reversals do to access.
+        checkout_ttl: how long an open checkout can be paid, 30 minutes to 24 hours.
+        duplicates: a second payment for what is owned is refunded by itself, or asked about.
+        required_consents: kinds of consent without which no checkout begins.
+        return_hosts: host names that ``return_url`` may lead to; none given: any.
+        link_ttl: how long a download link works, 1 minute to 7 days.
+        download_window: what counts as one download, from its first request.
+        max_file_bytes, max_release_bytes, max_release_files: bounds of a release.
+        gc_grace: how long bytes that nothing refers to are kept.
+        reopen_window: how long a resolved support request can be reopened.
+        link_hosts: hosts that a seller's short link may lead to.
+        own_link_hosts: ``host`` or ``host/path`` under which short links are served.
+        code_alphabet, code_length: of short codes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    namespace: str = Field(default="digistore", pattern=r"^[a-z0-9_-]{1,40}$")
+    access: AccessPolicy = AccessPolicy()
+    checkout_ttl: timedelta = Field(
+        default=timedelta(hours=12), ge=timedelta(minutes=30), le=timedelta(hours=24)
+    )
+    duplicates: Literal["refund", "ask"] = "refund"
+    required_consents: frozenset[str] = frozenset()
+    return_hosts: frozenset[str] = frozenset()
+    link_ttl: timedelta = Field(
+        default=timedelta(hours=24), ge=timedelta(minutes=1), le=timedelta(days=7)
+    )
+    download_window: timedelta = Field(default=timedelta(hours=24), ge=timedelta(minutes=1))
+    max_file_bytes: int = Field(default=5 * 2**30, ge=1)
+    max_release_bytes: int = Field(default=20 * 2**30, ge=1)
+    max_release_files: int = Field(default=200, ge=1)
+    gc_grace: timedelta = Field(default=timedelta(hours=24), ge=timedelta(hours=1))
+    reopen_window: timedelta = Field(default=timedelta(days=14), ge=timedelta(0))
+    link_hosts: frozenset[str] = frozenset()
+    own_link_hosts: frozenset[str] = frozenset()
+    code_alphabet: str = Field(
+        default="23456789abcdefghjkmnpqrstuvwxyz", min_length=2, pattern=r"^[a-z0-9]+$"
+    )
+    code_length: int = Field(default=8, ge=6, le=40)

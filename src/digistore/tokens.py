@@ -1,0 +1,91 @@
+"""Signed tokens: one purpose, one key, one valid spelling.
+
+``<version>.<kid>.<fields ...>.<nonce>.<mac>``: the MAC covers everything before it, under a key
+derived from the store's secret for this purpose alone, so a token of one purpose is worthless for
+another. A newer secret signs; older ones, as long as they are configured, still verify.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Sequence
+
+from digistore.errors import ConfigError
+
+LONGEST = 512
+SHORTEST_SECRET = 32
+_FIELD = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+class Secrets:
+    """The store's secrets, newest first; they show nowhere."""
+
+    def __init__(self, secret: str | Sequence[str]) -> None:
+        """Keep *secret*, one text or a list for rotation.
+
+        Raises:
+            ConfigError: none given, or one has under 32 characters.
+        """
+        given = [secret] if isinstance(secret, str) else list(secret)
+        usable = all(isinstance(one, str) and len(one.strip()) >= SHORTEST_SECRET for one in given)
+        if not given or not usable:
+            raise ConfigError(f"secret needs at least {SHORTEST_SECRET} characters")
+        self._secrets = tuple(one.encode() for one in given)
+
+    def __repr__(self) -> str:
+        """Show how many there are, never what they are."""
+        return f"<{len(self._secrets)} secrets>"
+
+    def signer(self, purpose: str) -> Signer:
+        """Derive the keys of one *purpose*."""
+        label = f"digistore:{purpose}".encode()
+        return Signer([hmac.digest(one, label, hashlib.sha256) for one in self._secrets])
+
+
+class Signer:
+    """Signs and reads the tokens of one purpose."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        """Sign with the first of *keys*, accept all."""
+        self._keys = {_kid(key): key for key in keys}
+        self._kid = _kid(keys[0])
+
+    def __repr__(self) -> str:
+        """Show the id of the signing key, never a key."""
+        return f"<Signer {self._kid}>"
+
+    def sign(self, version: str, fields: Sequence[str]) -> str:
+        """Return a token over *fields*, each of ``[A-Za-z0-9_-]``."""
+        if not all(_FIELD.fullmatch(field) for field in fields):
+            raise ValueError("a token's fields are 1 to 128 of A-Z a-z 0-9 _ -")
+        nonce = secrets.token_urlsafe(16)
+        signed = ".".join([version, self._kid, *fields, nonce])
+        return f"{signed}.{_mac(self._keys[self._kid], signed)}"
+
+    def read(self, version: str, token: str, fields: int) -> tuple[str, ...] | None:
+        """Return the *fields* of a genuine *token*, ``None`` for anything else.
+
+        The text of the MAC is compared, never its decoding: one MAC has four base64 spellings.
+        """
+        if not isinstance(token, str) or len(token) > LONGEST or not token.isascii():
+            return None
+        parts = token.split(".")
+        if len(parts) != fields + 4 or parts[0] != version or parts[1] not in self._keys:
+            return None
+        signed, _, mac = token.rpartition(".")
+        if not hmac.compare_digest(mac, _mac(self._keys[parts[1]], signed)):
+            return None
+        return tuple(parts[2:-2])
+
+
+def _kid(key: bytes) -> str:
+    return hashlib.sha256(b"kid:" + key).hexdigest()[:8]
+
+
+def _mac(key: bytes, signed: str) -> str:
+    digest = hmac.digest(key, signed.encode(), hashlib.sha256)
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
