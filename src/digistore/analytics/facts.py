@@ -1,0 +1,223 @@
+"""What happened on some days, counted from the tables of those whose facts they are.
+
+A fact belongs to the day of our own clock on which it was recorded, so that nothing new can
+happen on a day that is long over: what a closed day says is final.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any, Final, TypeAlias
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    not_,
+    select,
+    true,
+    type_coerce,
+    union,
+    union_all,
+)
+
+from digistore.analytics.rules import DAY, Entry, Fact, bounds, entries
+from digistore.catalog.tables import products
+from digistore.clock import from_micros
+from digistore.database import Prepared, Reader
+from digistore.downloads.tables import download_sessions
+from digistore.entitlements.tables import purchased_products
+from digistore.orders.tables import order_lines, orders
+from digistore.payments.tables import payments, refunds
+from digistore.short_urls.tables import clicks, short_urls
+
+Moment: TypeAlias = ColumnElement[Any]
+Owner: TypeAlias = Callable[[ColumnElement[str]], ColumnElement[bool]]
+
+_START: Final = bindparam("start", type_=BigInteger())
+_STOP: Final = bindparam("stop", type_=BigInteger())
+_COUNT: Final = func.count()
+_NOTHING: Final = literal_column("0", BigInteger)
+_NO_MONEY: Final = literal_column("''", Text)
+
+# A paid order has one covering payment; what is imported was sold elsewhere, long ago.
+_PAID: Final = orders.join(
+    payments, and_(payments.c.order_id == orders.c.id, payments.c.cover_key == 1)
+)
+_COUNTS: Final = and_(
+    type_coerce(orders.c.self_purchase, Integer) == 0,  # D3
+    not_(
+        and_(
+            payments.c.gateway == "external",
+            func.substr(payments.c.account, 1, 7) == "import:",
+        )
+    ),
+)
+
+
+def everybody(_: ColumnElement[str]) -> ColumnElement[bool]:
+    """Take the facts of all sellers and of the house."""
+    return true()
+
+
+def one_seller(seller: ColumnElement[str]) -> ColumnElement[bool]:
+    """Take the facts of one seller, who is named when the statement is run."""
+    return seller == bindparam("seller", type_=Text())
+
+
+def _during(moment: Moment) -> ColumnElement[bool]:
+    return and_(moment >= _START, moment < _STOP)
+
+
+def _later(one: Moment, other: Moment) -> Moment:
+    return case((one < other, other), else_=one)
+
+
+def _summed(
+    kind: ColumnElement[str] | str,
+    moment: Moment,
+    seller: ColumnElement[Any],
+    currency: ColumnElement[str] = _NO_MONEY,
+    *,
+    many: ColumnElement[int] = _COUNT,
+    amount: ColumnElement[Any] = _NOTHING,
+) -> Select[Any]:
+    """Add up by day, seller, currency and kind; the columns are those of ``Fact``."""
+    day = type_coerce(moment, BigInteger) // literal_column(str(DAY), BigInteger)
+    word = literal_column(f"'{kind}'", Text) if isinstance(kind, str) else kind
+    house = literal_column("''", Text)
+    return select(
+        day.label("day"),
+        func.coalesce(seller, house).label("seller"),
+        currency.label("currency"),
+        word.label("kind"),
+        many.label("many"),
+        amount.label("amount"),
+    ).group_by("day", "seller", "currency", "kind")
+
+
+def _sales(whose: Owner) -> Select[Any]:
+    return (
+        _summed(
+            order_lines.c.kind,
+            orders.c.paid_at,
+            orders.c.seller_id,
+            orders.c.currency,
+            many=func.count(orders.c.id.distinct()),
+            amount=func.sum(order_lines.c.total),
+        )
+        .select_from(_PAID.join(order_lines, order_lines.c.order_id == orders.c.id))
+        .where(_during(orders.c.paid_at), whose(orders.c.seller_id), _COUNTS)
+    )
+
+
+def _returns(kind: str, told: Moment, candidates: Select[Any], whose: Owner) -> Select[Any]:
+    """Add up refunds on the day they were told, or on which their order was paid if it is later.
+
+    Money for a canceled order can go back before somebody accepts the rest: the sale begins then,
+    and a day that is closed by then must not change.
+    """
+    moment = _later(told, orders.c.paid_at)
+    of_fresh_orders = (
+        select(refunds.c.id)
+        .select_from(_PAID.join(refunds, refunds.c.payment_id == payments.c.id))
+        .where(_during(orders.c.paid_at), whose(orders.c.seller_id))
+    )
+    return (
+        _summed(
+            kind,
+            moment,
+            orders.c.seller_id,
+            orders.c.currency,
+            amount=func.sum(refunds.c.amount),
+        )
+        .select_from(_PAID.join(refunds, refunds.c.payment_id == payments.c.id))
+        .where(
+            # Found by an index each, then looked at.
+            refunds.c.id.in_(union(candidates, of_fresh_orders)),
+            refunds.c.succeeded_at.is_not(None),
+            _during(moment),
+            whose(orders.c.seller_id),
+            _COUNTS,
+        )
+    )
+
+
+def _refunded(whose: Owner) -> Select[Any]:
+    # Of a refund that was made elsewhere succeeded_at is what somebody says; it was recorded
+    # when it was created.
+    elsewhere = refunds.c.gateway == "external"
+    recorded = case((elsewhere, refunds.c.created_at), else_=refunds.c.succeeded_at)
+    candidates = union_all(
+        select(refunds.c.id).where(_during(refunds.c.succeeded_at)),
+        select(refunds.c.id).where(elsewhere, _during(refunds.c.created_at)),
+    ).subquery()
+    return _returns("refunded", recorded, select(candidates.c.id), whose)
+
+
+def _refund_failed(whose: Owner) -> Select[Any]:
+    failed = select(refunds.c.id).where(_during(refunds.c.failed_at))
+    return _returns("refund_failed", refunds.c.failed_at, failed, whose)
+
+
+def _downloads(whose: Owner) -> Select[Any]:
+    sessions = download_sessions.join(
+        purchased_products, purchased_products.c.id == download_sessions.c.purchase_id
+    ).join(products, products.c.id == purchased_products.c.product_id)
+    return (
+        _summed("downloads", download_sessions.c.first_at, products.c.seller_id)
+        .select_from(sessions)
+        .where(_during(download_sessions.c.first_at), whose(products.c.seller_id))
+    )
+
+
+def _clicks(whose: Owner) -> Select[Any]:
+    return (
+        _summed("clicks", clicks.c.at, short_urls.c.owner_id)
+        .select_from(clicks.join(short_urls, short_urls.c.id == clicks.c.short_url_id))
+        .where(
+            _during(clicks.c.at),
+            whose(short_urls.c.owner_id),
+            type_coerce(clicks.c.is_bot, Integer) == 0,
+        )
+    )
+
+
+def _all(whose: Owner) -> Prepared:
+    parts = (_sales, _refunded, _refund_failed, _downloads, _clicks)
+    return Prepared(union_all(*(part(whose) for part in parts)))
+
+
+_OF_ALL: Final = _all(everybody)
+_OF_ONE: Final = _all(one_seller)
+_FIRST: Final = Prepared(
+    select(
+        select(func.min(orders.c.paid_at)).scalar_subquery(),
+        select(func.min(download_sessions.c.first_at)).scalar_subquery(),
+        select(func.min(clicks.c.at)).scalar_subquery(),
+    )
+)
+
+
+async def happened(reader: Reader, first: date, last: date, seller: str | None) -> list[Entry]:
+    """Count the facts of the days from *first* to *last*, of all sellers or only of *seller*."""
+    start, stop = bounds(first, last)
+    if seller is None:
+        rows = await reader.rows(_OF_ALL, {"start": start, "stop": stop})
+    else:
+        rows = await reader.rows(_OF_ONE, {"start": start, "stop": stop, "seller": seller})
+    return entries(Fact(*row) for row in rows)
+
+
+async def first_fact(reader: Reader) -> datetime | None:
+    """Return when the first fact was recorded; no refund is counted before its order."""
+    row = (await reader.rows(_FIRST))[0]
+    return min((from_micros(moment) for moment in row if moment is not None), default=None)

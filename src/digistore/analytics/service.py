@@ -1,0 +1,113 @@
+"""``store.analytics``: figures for sellers and operators, and closing the days behind them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from digistore.analytics.facts import first_fact, happened
+from digistore.analytics.models import DaySales, Overview, Period
+from digistore.analytics.rollups import close, last_closed, stored
+from digistore.analytics.rules import Entry, by_day, closable, open_part, overview
+from digistore.blocking import Blocking, blocking
+from digistore.errors import Forbidden, Invalid
+from digistore.users import Acting, Actor, Role
+
+if TYPE_CHECKING:
+    from digistore.database import Database, Reader, Transaction
+    from digistore.users import AsyncUsers
+
+
+class AsyncAnalytics:
+    """Figures: ``store.analytics``."""
+
+    def __init__(self, database: Database, users: AsyncUsers) -> None:
+        """Read facts and keep rollups in *database*."""
+        self._database = database
+        self._users = users
+
+    async def overview(self, actor: Actor, period: Period) -> Overview:
+        """Return the figures of a period: money by currency, downloads, clicks.
+
+        Args:
+            actor: a seller, for own figures; an operator or ``SYSTEM``, for the whole shop.
+            period: days in UTC; the open ones are counted as of now.
+
+        Raises:
+            Forbidden: a customer.
+            Invalid: no period.
+        """
+        return overview(period, await self._figures(actor, period))
+
+    async def sales(self, actor: Actor, period: Period, *, by: str = "day") -> tuple[DaySales, ...]:
+        """Return what moved on each day of a period, by currency; days of nothing are left out.
+
+        Args:
+            actor: as for ``overview``.
+            period: as for ``overview``.
+            by: ``day``; there is nothing else yet.
+
+        Raises:
+            Forbidden: a customer.
+            Invalid: no period, or another *by*.
+        """
+        if by != "day":
+            raise Invalid("sales are told by day", fields={"by": "unknown"})
+        return by_day(await self._figures(actor, period))
+
+    # What run_due asks.
+
+    async def close_days(self, limit: int) -> int:
+        """Write the figures of days that are over since 48 hours; return how many days it were.
+
+        The oldest come first, at most *limit* of them, each in a transaction of its own. Done
+        again, or beside another process, it writes the same. Host-only.
+        """
+        now = self._database.clock()
+
+        async def due(reader: Reader) -> tuple[date, ...]:
+            closed = await last_closed(reader)
+            first = await first_fact(reader) if closed is None else None
+            return closable(first, closed, now, limit)
+
+        days = await self._database.read(due)
+        for day in days:
+            await self._database.transact(lambda tx, day=day: close(tx, day))
+        return len(days)
+
+    # Within.
+
+    async def _figures(self, actor: Actor, period: Period) -> list[Entry]:
+        seller = _seller(await self._users.acting(actor))
+        if not isinstance(period, Period):
+            raise Invalid("name a Period of days", fields={"period": "not_a_period"})
+        return await self._database.read(lambda reader: _read(reader, period, seller))
+
+
+async def _read(reader: Reader, period: Period, seller: str | None) -> list[Entry]:
+    """Read closed days from their rows and open ones from the facts, both at one moment."""
+    closed = await last_closed(reader)
+    fresh = open_part(period, closed)
+    figures = [] if fresh == period else await stored(reader, period.first, period.last, seller)
+    if fresh is not None:
+        figures += await happened(reader, fresh.first, fresh.last, seller)
+    return figures
+
+
+def _seller(acting: Acting) -> str | None:
+    """Return whose figures they may see; ``None`` is everybody's.
+
+    Raises:
+        Forbidden: nobody's.
+    """
+    if acting.is_operator:
+        return None
+    if Role.SELLER not in acting.roles:
+        raise Forbidden("figures are for sellers and operators", reason="seller_needed")
+    return acting.user_id()
+
+
+class Analytics(Blocking[AsyncAnalytics]):
+    """The same without an event loop."""
+
+    overview = blocking(AsyncAnalytics.overview)
+    sales = blocking(AsyncAnalytics.sales)

@@ -1,0 +1,220 @@
+"""Reading and writing releases and their files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from digistore.audit import Change, record
+from digistore.catalog.models import Channel, Release, ReleaseFile, ReleaseRef, ReleaseStatus
+from digistore.catalog.rules import Edition, latest, moves_release
+from digistore.catalog.tables import release_files, releases
+from digistore.database import Record
+from digistore.errors import AlreadyExists, NotFound
+from digistore.events import ReleasePublished, ReleaseYanked
+from digistore.ids import EventId, ProductId, ReleaseId
+from digistore.outbox import announce
+
+if TYPE_CHECKING:
+    from digistore.database import Database, Reader, Transaction
+    from digistore.files import BlobRef
+    from digistore.users import Acting
+
+
+def release_ref(release: ReleaseRef) -> str:
+    """Return the id behind a way of naming a release."""
+    ref = release.id if isinstance(release, Release) else release
+    if not isinstance(ref, str):
+        raise NotFound("release")
+    return ref
+
+
+async def load_release(reader: Database | Reader, release_id: str) -> Release:
+    """Return a release with its files, whoever may see it.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = await load_releases(reader, releases.c.id == release_id, with_files=True)
+    if not found:
+        raise NotFound("release", release_id)
+    return found[0]
+
+
+async def load_releases(
+    reader: Database | Reader,
+    where: Any,  # noqa: ANN401  SQLAlchemy's own
+    *,
+    with_files: bool,
+) -> list[Release]:
+    """Return the releases that *where* selects, newest first."""
+    rows = await reader.rows(
+        select(releases)
+        .where(where)
+        .order_by(releases.c.published_at.desc().nulls_first(), releases.c.id.desc())
+    )
+    files = await load_files(reader, [row.id for row in rows]) if with_files else {}
+    return [_release(row._mapping, files.get(row.id, ())) for row in rows]
+
+
+async def load_files(
+    reader: Database | Reader, release_ids: Iterable[str]
+) -> dict[str, list[ReleaseFile]]:
+    """Return the files of releases, in their order."""
+    found: dict[str, list[ReleaseFile]] = {}
+    statement = (
+        select(release_files)
+        .where(release_files.c.release_id.in_(list(release_ids)))
+        .order_by(release_files.c.release_id, release_files.c.position)
+    )
+    for row in await reader.rows(statement):
+        file = ReleaseFile(
+            id=row.id,
+            release_id=row.release_id,
+            name=row.display_name,
+            media_type=row.media_type,
+            size=row.size,
+            sha256=row.blob_sha256,
+        )
+        found.setdefault(row.release_id, []).append(file)
+    return found
+
+
+def _release(row: Record, files: Sequence[ReleaseFile]) -> Release:
+    return Release(
+        id=row["id"],
+        product_id=row["product_id"],
+        version=row["number"],
+        channel=row["channel"],
+        notes=row["notes"],
+        status=row["status"],
+        is_latest=row["latest_key"] == 1,
+        published_at=row["published_at"],
+        yank_reason=row["yank_reason"],
+        files=tuple(files),
+    )
+
+
+async def version_exists(reader: Database | Reader, product_id: str, version: str) -> bool:
+    """Say whether the product has a release of this version."""
+    statement = select(releases.c.id).where(
+        releases.c.product_id == product_id, releases.c.number == version
+    )
+    return await reader.first(statement) is not None
+
+
+async def add(
+    tx: Transaction,
+    acting: Acting,
+    product_id: str,
+    version: str,
+    channel: Channel,
+    notes: str,
+    files: Sequence[tuple[str, str, BlobRef]],
+) -> str:
+    """Add a draft with its *files* (name, media type, blob) and return its id.
+
+    Raises:
+        AlreadyExists: the product has this version.
+    """
+    release_id = tx.new_id("rel")
+    statement = (
+        insert(releases)
+        .values(
+            id=release_id,
+            product_id=product_id,
+            number=version,
+            channel=channel,
+            notes=notes,
+            status=ReleaseStatus.DRAFT,
+            version=1,
+            created_at=tx.now,
+        )
+        .on_conflict_do_nothing(index_elements=["product_id", "number"])
+        .returning(releases.c.id)
+    )
+    if await tx.first(statement) is None:
+        raise AlreadyExists("release", "version")
+    rows = [
+        {
+            "id": tx.new_id("fil"),
+            "release_id": release_id,
+            "blob_sha256": blob.sha256,
+            "display_name": name,
+            "media_type": media_type,
+            "size": blob.size,
+            "position": position,
+        }
+        for position, (name, media_type, blob) in enumerate(files)
+    ]
+    await tx.rows(insert(release_files).values(rows))
+    changes = {"product": product_id, "status": "draft"}
+    await record(tx, acting.label, "release", [Change("release", release_id, 1, changes)])
+    return release_id
+
+
+async def publish(tx: Transaction, acting: Acting, release: Release) -> None:
+    """Publish a draft: every holder of live access can fetch it from now on (D6)."""
+    if not moves_release(release.status, ReleaseStatus.PUBLISHED):
+        return
+    await _move(tx, acting, release.id, "publish", status="published", published_at=tx.now)
+    await _choose_latest(tx, release.product_id)
+    event = ReleasePublished(
+        id=EventId(tx.new_id("evt")),
+        at=tx.now,
+        actor=acting.label,
+        release_id=ReleaseId(release.id),
+        product_id=ProductId(release.product_id),
+    )
+    await tx.rows(announce(event, "published"))
+
+
+async def yank(tx: Transaction, acting: Acting, release: Release, reason: str) -> None:
+    """Withdraw a published release; holders may still fetch it by name."""
+    if not moves_release(release.status, ReleaseStatus.YANKED):
+        return
+    await _move(
+        tx, acting, release.id, "yank", status="yanked", yank_reason=reason, latest_key=None
+    )
+    await _choose_latest(tx, release.product_id)
+    event = ReleaseYanked(
+        id=EventId(tx.new_id("evt")),
+        at=tx.now,
+        actor=acting.label,
+        release_id=ReleaseId(release.id),
+        product_id=ProductId(release.product_id),
+    )
+    await tx.rows(announce(event, "yanked"))
+
+
+async def _move(
+    tx: Transaction, acting: Acting, release_id: str, cause: str, **values: object
+) -> None:
+    row = await tx.first(
+        update(releases)
+        .where(releases.c.id == release_id)
+        .values(version=releases.c.version + 1, **values)
+        .returning(releases.c.version, releases.c.status)
+    )
+    if row is None:
+        raise AssertionError
+    told = {"status": row.status}
+    await record(tx, acting.label, cause, [Change("release", release_id, row.version, told)])
+
+
+async def _choose_latest(tx: Transaction, product_id: str) -> None:
+    published = await tx.rows(
+        select(releases.c.id, releases.c.number, releases.c.published_at, releases.c.latest_key)
+        .where(releases.c.product_id == product_id)
+        .where(releases.c.status == "published", releases.c.channel == "stable")
+    )
+    best = latest([Edition(row.id, row.number, row.published_at) for row in published])
+    before = next((row.id for row in published if row.latest_key == 1), None)
+    if best is None or best.id == before:
+        return
+    if before is not None:  # a place is freed before it is taken
+        await tx.rows(update(releases).where(releases.c.id == before).values(latest_key=None))
+    await tx.rows(update(releases).where(releases.c.id == best.id).values(latest_key=1))

@@ -1,0 +1,212 @@
+"""Releases: adding, publishing and yanking them; the half of ``store.catalog`` that has files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from digistore.catalog.models import (
+    Channel,
+    Product,
+    ProductRef,
+    ProductStatus,
+    Release,
+    ReleaseRef,
+    ReleaseStatus,
+)
+from digistore.catalog.service import products as rows
+from digistore.catalog.service import releases as editions
+from digistore.catalog.tables import releases
+from digistore.errors import AlreadyExists, Forbidden, Invalid, NotFound
+from digistore.fields import Input, Reason, Ref, Text, checked
+from digistore.files import BlobRef, Source, checked_display_name, media_type_of
+from digistore.users import Acting, Actor, Visitor
+
+if TYPE_CHECKING:
+    from digistore.database import Database, Transaction
+    from digistore.files import AsyncFiles
+    from digistore.settings import Settings
+    from digistore.users import AsyncUsers
+
+
+class _ReleaseInput(Input):
+    version: Ref
+    notes: Text = ""
+
+
+class _ReasonInput(Input):
+    reason: Reason
+
+
+class Releasing:
+    """What a product consists of, version by version."""
+
+    def __init__(
+        self,
+        database: Database,
+        users: AsyncUsers,
+        files: AsyncFiles,
+        settings: Settings,
+        readers: rows.OfferReaders,
+    ) -> None:
+        """Keep the catalogue in *database* and its files in *files*."""
+        self._database = database
+        self._users = users
+        self._files = files
+        self._settings = settings
+        self._readers = readers
+
+    async def release(
+        self,
+        actor: Actor,
+        product: ProductRef,
+        *,
+        version: str,
+        files: Mapping[str, Source],
+        notes: str = "",
+        channel: Channel | str = Channel.STABLE,
+        publish: bool = True,
+    ) -> Release:
+        """Add a release and, unless told otherwise, publish it: holders can fetch it at once.
+
+        *files* maps the name a customer sees to bytes, a path, a binary file or chunks of bytes.
+
+        Raises:
+            AlreadyExists: the product has this version.
+            Invalid: no files, a name with separators, an empty or too large file.
+            NotFound, Forbidden: not theirs.
+        """
+        acting, found = await self._own(actor, product)
+        given = checked(_ReleaseInput, version=version, notes=notes)
+        kind = _channel(channel)
+        names = _checked_names(files, self._settings.max_release_files)
+        if await editions.version_exists(self._database, found.id, given.version):
+            raise AlreadyExists("release", "version")
+        stored = await self._store(names, files)
+
+        async def work(tx: Transaction) -> str:
+            await rows.change(tx, acting, "release", found.id)
+            await self._files.attach(tx, [blob.sha256 for _, _, blob in stored])
+            release_id = await editions.add(
+                tx, acting, found.id, given.version, kind, given.notes, stored
+            )
+            if publish:
+                await editions.publish(tx, acting, await editions.load_release(tx, release_id))
+            return release_id
+
+        release_id = await self._database.transact(work)
+        return await editions.load_release(self._database, release_id)
+
+    async def publish(self, actor: Actor, release: ReleaseRef) -> Release:
+        """Publish a draft; one that is published stays.
+
+        Raises:
+            InvalidTransition: it was yanked.
+        """
+        acting, found = await self._own_release(actor, release)
+
+        async def work(tx: Transaction) -> None:
+            await rows.change(tx, acting, "publish", found.product_id)
+            await editions.publish(tx, acting, await editions.load_release(tx, found.id))
+
+        if found.status is not ReleaseStatus.PUBLISHED:
+            await self._database.transact(work)
+        return await editions.load_release(self._database, found.id)
+
+    async def yank(self, actor: Actor, release: ReleaseRef, *, reason: str) -> Release:
+        """Withdraw a published release; it is no longer latest.  A yanked one stays.
+
+        Raises:
+            InvalidTransition: a draft, which nobody has seen.
+        """
+        acting, found = await self._own_release(actor, release)
+        why = checked(_ReasonInput, reason=reason).reason
+
+        async def work(tx: Transaction) -> None:
+            await rows.change(tx, acting, "yank", found.product_id)
+            await editions.yank(tx, acting, await editions.load_release(tx, found.id), why)
+
+        if found.status is not ReleaseStatus.YANKED:
+            await self._database.transact(work)
+        return await editions.load_release(self._database, found.id)
+
+    async def releases(self, visitor: Visitor, product: ProductRef) -> tuple[Release, ...]:
+        """Return the published releases, newest first; for who sells it all, with files.
+
+        Raises:
+            NotFound: no such product, or not theirs to see.
+        """
+        acting = await self._users.visitor(visitor)
+        found = await self._visible(
+            acting, await rows.load_one(self._database, rows.ref_of(product))
+        )
+        where = releases.c.product_id == found.id
+        own = acting.sells(found.seller_id)
+        if not own:
+            where &= releases.c.status == ReleaseStatus.PUBLISHED
+        return tuple(await editions.load_releases(self._database, where, with_files=own))
+
+    async def latest(self, visitor: Visitor, product: ProductRef) -> Release | None:
+        """Return the latest release, ``None`` while there is none.
+
+        Raises:
+            NotFound: no such product, or not theirs to see.
+        """
+        shown = await self.releases(visitor, product)
+        return next((release for release in shown if release.is_latest), None)
+
+    # Within.
+
+    async def _own(self, actor: Actor, product: ProductRef) -> tuple[Acting, Product]:
+        acting = await self._users.acting(actor)
+        found = await rows.load_one(self._database, rows.ref_of(product))
+        if not acting.sells(found.seller_id):
+            await self._visible(acting, found)
+            raise Forbidden(
+                "only the product's seller or an operator may do this", reason="seller_needed"
+            )
+        return acting, found
+
+    async def _own_release(self, actor: Actor, release: ReleaseRef) -> tuple[Acting, Release]:
+        found = await editions.load_release(self._database, editions.release_ref(release))
+        acting, _ = await self._own(actor, found.product_id)
+        return acting, found
+
+    async def _visible(self, acting: Acting, product: Product) -> Product:
+        seen = (
+            product.status is ProductStatus.ON_SALE
+            or acting.sells(product.seller_id)
+            or (acting.id is not None and await self._readers.holds(acting.id, product.id))
+        )
+        if not seen:
+            raise NotFound("product", product.id)
+        return product
+
+    async def _store(
+        self, names: Iterable[str], files: Mapping[str, Source]
+    ) -> list[tuple[str, str, BlobRef]]:
+        left = self._settings.max_release_bytes
+        stored = []
+        for name in names:
+            blob = await self._files.put(
+                files[name], max_bytes=min(left, self._settings.max_file_bytes)
+            )
+            left -= blob.size
+            stored.append((name, media_type_of(name, blob.media_type), blob))
+        return stored
+
+
+def _channel(channel: Channel | str) -> Channel:
+    try:
+        return Channel(channel)
+    except ValueError:
+        raise Invalid("a channel is stable or beta", fields={"channel": "unknown"}) from None
+
+
+def _checked_names(files: Mapping[str, Source], most: int) -> list[str]:
+    if not files or len(files) > most:
+        raise Invalid(
+            f"a release has 1 to {most} files",
+            fields={"files": "empty" if not files else "too_many"},
+        )
+    return [checked_display_name(name) for name in files]

@@ -1,0 +1,108 @@
+"""Finding products: filters, a plain text match, and pages by keyset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_
+
+from digistore.catalog.models import Product, ProductSort
+from digistore.catalog.service.products import with_shelves
+from digistore.catalog.tables import categories, product_categories, products
+from digistore.clock import from_micros, to_micros
+from digistore.database import AnyRow
+from digistore.errors import Invalid
+from digistore.paging import Page, checked_limit, decode_cursor, encode_cursor
+
+if TYPE_CHECKING:
+    from digistore.database import Database
+
+LONGEST_TEXT = 200
+MOST_WORDS = 10
+
+_PRICE = func.coalesce(products.c.price, products.c.minimum)
+
+
+async def find(
+    database: Database,
+    where: ColumnElement[bool],
+    text: str | None,
+    category: str | None,
+    sort: ProductSort,
+    after: str | None,
+    limit: int,
+) -> Page[Product]:
+    """Return a page of the products that *where* allows.
+
+    Raises:
+        Invalid: an unknown order, a broken cursor, a limit out of bounds.
+    """
+    many = checked_limit(limit)
+    statement = select(products).where(where, *_matches(text), *_within(category))
+    rows = await database.rows(_page(statement, sort, after).limit(many + 1))
+    shown = rows[:many]
+    found = await with_shelves(database, shown)
+    more = len(rows) > many
+    cursor = encode_cursor(_place(sort, shown[-1]), shown[-1].id) if more else None
+    return Page(tuple(found.values()), cursor)
+
+
+def _matches(text: str | None) -> list[ColumnElement[bool]]:
+    if text is None:
+        return []
+    if not isinstance(text, str) or len(text) > LONGEST_TEXT:
+        raise Invalid(
+            f"search for a text of at most {LONGEST_TEXT} characters", fields={"text": "too_long"}
+        )
+    return [
+        or_(
+            func.lower(products.c.title).contains(word, autoescape=True),
+            func.lower(products.c.summary).contains(word, autoescape=True),
+            func.lower(products.c.description).contains(word, autoescape=True),
+        )
+        for word in text.lower().split()[:MOST_WORDS]
+    ]
+
+
+def _within(category: str | None) -> list[ColumnElement[bool]]:
+    if category is None:
+        return []
+    shelf = (
+        select(categories.c.id)
+        .where(or_(categories.c.id == category, categories.c.slug == category))
+        .cte("shelf", recursive=True)
+    )
+    shelf = shelf.union(select(categories.c.id).where(categories.c.parent_id == shelf.c.id))
+    standing = select(product_categories.c.product_id).where(
+        product_categories.c.category_id.in_(select(shelf.c.id))
+    )
+    return [products.c.id.in_(standing)]
+
+
+def _page(statement: Select[Any], sort: ProductSort, after: str | None) -> Select[Any]:
+    columns: dict[str, tuple[Any, bool]] = {
+        "newest": (products.c.created_at, True),
+        "title": (products.c.title, False),
+        "price": (_PRICE, False),
+    }
+    if sort not in columns:
+        raise Invalid("sort by newest, title or price", fields={"sort": "unknown"})
+    column, descending = columns[sort]
+    if after is not None:
+        kind = str if sort == "title" else int
+        place, product_id = decode_cursor(after, kind, str)
+        value = from_micros(place) if sort == "newest" and isinstance(place, int) else place
+        here = tuple_(column, products.c.id)
+        there = tuple_(literal(value, column.type), literal(product_id))
+        statement = statement.where(and_(here < there if descending else here > there))
+    if descending:
+        return statement.order_by(column.desc(), products.c.id.desc())
+    return statement.order_by(column, products.c.id)
+
+
+def _place(sort: ProductSort, row: AnyRow) -> int | str:
+    if sort == "newest":
+        return to_micros(row.created_at)
+    if sort == "title":
+        return str(row.title)
+    return int(row.minimum if row.price is None else row.price)

@@ -1,0 +1,87 @@
+"""The access check: one statement, on the driver's connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, select
+
+from digistore.catalog.tables import releases
+from digistore.clock import from_micros
+from digistore.database import Prepared
+from digistore.entitlements.models import Access, LatestRelease, PurchasedProduct
+from digistore.entitlements.rules import AccessState, refusal
+from digistore.entitlements.tables import purchased_products
+from digistore.ids import OrderId, OrderLineId, ProductId, PurchasedProductId, ReleaseId, UserId
+
+if TYPE_CHECKING:
+    from digistore.database import Database
+
+_COLUMNS = (
+    purchased_products.c.id,
+    purchased_products.c.product_id,
+    purchased_products.c.user_id,
+    purchased_products.c.order_id,
+    purchased_products.c.order_line_id,
+    purchased_products.c.acquired_at,
+    purchased_products.c.state,
+    releases.c.id.label("release_id"),
+    releases.c.number,
+    releases.c.published_at,
+)
+_GRANTS = select(*_COLUMNS).outerjoin_from(
+    purchased_products,
+    releases,
+    (releases.c.product_id == purchased_products.c.product_id) & (releases.c.latest_key == 1),
+)
+# The user's and product's UNIQUE is the index: all grants are read, so a refusal knows its reason.
+_ONE = Prepared(
+    _GRANTS.where(
+        purchased_products.c.user_id == bindparam("user_id"),
+        purchased_products.c.product_id == bindparam("product_id"),
+    )
+)
+_NONE = Access(granted=False, reason="not_purchased")
+
+
+async def check(database: Database, user_id: str, product_id: str) -> Access:
+    """Say whether the user may open the product now."""
+    rows = await database.fetch(_ONE, {"user_id": user_id, "product_id": product_id})
+    return _access(rows)
+
+
+async def check_many(
+    database: Database, user_id: str, product_ids: Sequence[str]
+) -> Mapping[str, Access]:
+    """Say it of many products: the user's purchases are read once, never one by one."""
+    statement = _GRANTS.where(purchased_products.c.user_id == user_id)
+    found: dict[str, list[Any]] = {}
+    for row in await database.rows(statement):
+        found.setdefault(row.product_id, []).append(row)
+    return {product_id: _access(found.get(product_id, ()), raw=False) for product_id in product_ids}
+
+
+def _access(rows: Sequence[Any], *, raw: bool = True) -> Access:
+    if not rows:
+        return _NONE
+    live = next((row for row in rows if row[6] == AccessState.LIVE), None)
+    if live is None:
+        return Access(granted=False, reason=refusal([AccessState(row[6]) for row in rows]))
+    acquired, published = live[5], live[9]
+    if raw:  # a prepared statement gives microseconds
+        acquired = from_micros(acquired)
+        published = None if published is None else from_micros(published)
+    purchase = PurchasedProduct(
+        id=PurchasedProductId(live[0]),
+        product_id=ProductId(live[1]),
+        user_id=UserId(live[2]),
+        order_id=OrderId(live[3]),
+        order_line_id=OrderLineId(live[4]),
+        acquired_at=acquired,
+        state=AccessState.LIVE,
+    )
+    latest = None
+    if live[7] is not None:
+        latest = LatestRelease(id=ReleaseId(live[7]), version=live[8], published_at=published)
+    return Access(granted=True, reason="live", purchase=purchase, latest=latest)

@@ -1,0 +1,273 @@
+"""``store.entitlements``: may this user open this product, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import literal, select, tuple_
+
+from digistore.blocking import Blocking, blocking
+from digistore.catalog import Product, ProductRef
+from digistore.catalog.service import products as catalog_rows
+from digistore.catalog.tables import releases
+from digistore.clock import from_micros, to_micros
+from digistore.database import Record
+from digistore.entitlements.holding import facts_of, grants_of, stored_grants
+from digistore.entitlements.models import (
+    Access,
+    ExplainedFact,
+    ExplainedPurchase,
+    Explanation,
+    LatestRelease,
+    OwnedProduct,
+    PurchasedProduct,
+    PurchaseRef,
+)
+from digistore.entitlements.rules import AccessState, FactState, decide, refusal
+from digistore.entitlements.service import access
+from digistore.entitlements.service.commands import say
+from digistore.entitlements.tables import purchased_products
+from digistore.errors import Invalid, NotFound
+from digistore.fields import Input, Reason, checked
+from digistore.orders.tables import orders
+from digistore.paging import Page, checked_limit, decode_cursor, encode_cursor
+from digistore.users import Actor, UserRef
+
+if TYPE_CHECKING:
+    from digistore.database import Database
+    from digistore.entitlements.holding import StoredGrant
+    from digistore.users import AsyncUsers
+
+MOST_CHECKED = 10_000
+
+
+class _ReasonInput(Input):
+    reason: Reason
+
+
+class AsyncEntitlements:
+    """Access: ``store.entitlements``."""
+
+    def __init__(self, database: Database, users: AsyncUsers) -> None:
+        """Read access from *database*."""
+        self._database = database
+        self._users = users
+
+    async def check(self, user: UserRef, product: ProductRef) -> Access:
+        """Say whether *user* may open *product* now: one statement, nothing cached.
+
+        The answer is truthy if access is live; it carries the reason, the purchase and the
+        latest release. Unknown ids have no access.
+        """
+        user_id = await self._users.id_of(user)
+        return await access.check(self._database, user_id, catalog_rows.ref_of(product))
+
+    async def check_many(
+        self, user: UserRef, products: Iterable[ProductRef]
+    ) -> Mapping[str, Access]:
+        """Say it of many products by their ids: one statement however many they are.
+
+        Raises:
+            Invalid: more than 10,000 products.
+        """
+        user_id = await self._users.id_of(user)
+        wanted = [catalog_rows.ref_of(product) for product in products]
+        if len(wanted) > MOST_CHECKED:
+            raise Invalid(
+                f"at most {MOST_CHECKED} products at once", fields={"products": "too_many"}
+            )
+        return await access.check_many(self._database, user_id, wanted)
+
+    async def my_products(
+        self, user: UserRef, *, after: str | None = None, limit: int = 20
+    ) -> Page[OwnedProduct]:
+        """Return a page of what *user* can open, newest purchase first.
+
+        ``updated_since_download`` says that a newer release came after the last one fetched.
+
+        Args:
+            user: whose products.
+            after: the ``next`` of the page before.
+            limit: 1 to 100.
+        """
+        user_id, many = await self._users.id_of(user), checked_limit(limit)
+        rows = await self._database.rows(_page_of(user_id, after).limit(many + 1))
+        shown = rows[:many]
+        found = await catalog_rows.load(self._database, {row.product_id for row in shown})
+        items = tuple(_owned(row._mapping, found[row.product_id]) for row in shown)
+        more = len(rows) > many
+        last = shown[-1] if more else None
+        cursor = encode_cursor(to_micros(last.acquired_at), last.id) if last else None
+        return Page(items, cursor)
+
+    async def explain(self, actor: Actor, user: UserRef, product: ProductRef) -> Explanation:
+        """Say why *user* has access to *product*, or has not, by the facts that decide it.
+
+        For the user, the product's seller, operators and ``SYSTEM``.
+
+        Raises:
+            NotFound: no such product, or not theirs to ask about.
+        """
+        acting = await self._users.acting(actor)
+        user_id = await self._users.id_of(user)
+        found = await catalog_rows.load_one(self._database, catalog_rows.ref_of(product))
+        if not (acting.is_user(user_id) or acting.sells(found.seller_id)):
+            raise NotFound("purchase")
+        pair = {(user_id, found.id)}
+        stored = stored_grants(
+            await self._database.rows(grants_of(pair)), await self._database.rows(facts_of(pair))
+        )
+        return _explanation(stored)
+
+    async def revoke(self, actor: Actor, purchase: PurchaseRef, *, reason: str) -> PurchasedProduct:
+        """End access by an operator's recorded word; money does not move.  Twice is once.
+
+        Raises:
+            Forbidden: not an operator.
+            NotFound: no such purchase.
+        """
+        return await self._say(actor, purchase, FactState.REVOKED, reason)
+
+    async def restore(
+        self, actor: Actor, purchase: PurchaseRef, *, reason: str
+    ) -> PurchasedProduct:
+        """Take an operator's revocation back: access follows from the money again.
+
+        Where another purchase has taken the place meanwhile, this one is ``standby``.
+
+        Raises:
+            Forbidden: not an operator.
+            NotFound: no such purchase.
+        """
+        return await self._say(actor, purchase, FactState.RESTORED, reason)
+
+    async def _say(
+        self, actor: Actor, purchase: PurchaseRef, word: FactState, reason: str
+    ) -> PurchasedProduct:
+        acting = await self._users.acting(actor)
+        acting.require_operator("decide on access by hand")
+        why = checked(_ReasonInput, reason=reason).reason
+        purchase_id = purchase.id if isinstance(purchase, PurchasedProduct) else purchase
+        await self._database.transact(lambda tx: say(tx, acting, purchase_id, word, why))
+        row = await self._database.first(
+            select(purchased_products).where(purchased_products.c.id == purchase_id)
+        )
+        if row is None:
+            raise AssertionError
+        return purchase_of(row._mapping)
+
+
+def purchase_of(row: Record) -> PurchasedProduct:
+    """Make a purchase of its row."""
+    return PurchasedProduct(
+        id=row["id"],
+        product_id=row["product_id"],
+        user_id=row["user_id"],
+        order_id=row["order_id"],
+        order_line_id=row["order_line_id"],
+        acquired_at=row["acquired_at"],
+        state=AccessState(row["state"]),
+    )
+
+
+def _page_of(user_id: str, after: str | None) -> Any:  # noqa: ANN401  SQLAlchemy's own
+    place = (purchased_products.c.acquired_at, purchased_products.c.id)
+    latest = (releases.c.product_id == purchased_products.c.product_id) & (
+        releases.c.latest_key == 1
+    )
+    statement = (
+        select(
+            purchased_products,
+            orders.c.metadata,
+            releases.c.id.label("release_id"),
+            releases.c.number,
+            releases.c.published_at,
+        )
+        .join(orders, orders.c.id == purchased_products.c.order_id)
+        .outerjoin(releases, latest)
+        .where(purchased_products.c.user_id == user_id, purchased_products.c.live_key == 1)
+        .order_by(place[0].desc(), place[1].desc())
+    )
+    if after is not None:
+        micros, purchase_id = decode_cursor(after, int, str)
+        here = literal(from_micros(micros), place[0].type)
+        statement = statement.where(tuple_(*place) < tuple_(here, literal(purchase_id)))
+    return statement
+
+
+def _owned(row: Record, product: Product) -> OwnedProduct:
+    latest = None
+    if row["release_id"] is not None:
+        latest = LatestRelease(
+            id=row["release_id"], version=row["number"], published_at=row["published_at"]
+        )
+    seen = row["seen_release_id"]
+    return OwnedProduct(
+        purchase=purchase_of(row),
+        product=product,
+        latest=latest,
+        updated_since_download=seen is not None and latest is not None and seen != latest.id,
+        metadata=row["metadata"],
+    )
+
+
+def _explanation(stored: list[StoredGrant]) -> Explanation:
+    purchases = tuple(_explained(grant) for grant in stored)
+    live = [one for one in purchases if one.purchase.state is AccessState.LIVE]
+    reason = "live" if live else refusal([one.purchase.state for one in purchases])
+    sentences = [
+        f"Purchase {one.purchase.id} is {one.purchase.state}, because of "
+        + ", ".join(f"{f.kind} {f.state} ({f.about})" for f in one.facts if f.deciding)
+        + "."
+        for one in purchases
+    ]
+    return Explanation(
+        granted=bool(live),
+        reason=reason,
+        text=" ".join(sentences) or "Nothing was ever purchased.",
+        purchases=purchases,
+    )
+
+
+def _explained(grant: StoredGrant) -> ExplainedPurchase:
+    decision = decide(grant.facts, grant.policy)
+    facts = tuple(
+        ExplainedFact(
+            at=fact.at,
+            kind=fact.kind,
+            state=fact.state,
+            amount=fact.amount,
+            about=fact.about,
+            actor=fact.actor,
+            reason=fact.reason,
+            deciding=fact in decision.because,
+        )
+        for fact in grant.facts
+    )
+    purchase = purchase_of(
+        {
+            name: getattr(grant, name)
+            for name in (
+                "id",
+                "product_id",
+                "user_id",
+                "order_id",
+                "order_line_id",
+                "acquired_at",
+                "state",
+            )
+        }
+    )
+    return ExplainedPurchase(purchase=purchase, worth=decision.state, facts=facts)
+
+
+class Entitlements(Blocking[AsyncEntitlements]):
+    """The same without an event loop."""
+
+    check = blocking(AsyncEntitlements.check)
+    check_many = blocking(AsyncEntitlements.check_many)
+    my_products = blocking(AsyncEntitlements.my_products)
+    explain = blocking(AsyncEntitlements.explain)
+    revoke = blocking(AsyncEntitlements.revoke)
+    restore = blocking(AsyncEntitlements.restore)

@@ -1,0 +1,114 @@
+"""What a line can be, as the money sees it: the seam between payments and what they open.
+
+A line kind says whether a line may be sold, what it needs to read, and what follows from what
+became of the money. The last two are pure, so that settling is two batches and one decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from sqlalchemy import Executable
+
+from digistore.audit import Change
+from digistore.database import Database, Reader
+from digistore.settings import AccessPolicy, Effect
+
+
+class Kind(StrEnum):
+    """What a line sells."""
+
+    PRODUCT = "product"
+    SUPPORT = "support"
+
+
+class Outcome(StrEnum):
+    """What a paid line came to."""
+
+    OPENED = "opened"
+    STANDBY = "standby"
+    HELD = "held"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A line before it is sold; amounts in minor units of the order's currency."""
+
+    kind: Kind
+    product_id: str
+    beneficiary_id: str
+    title: str
+    unit_price: int
+    allow_repeat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SoldLine:
+    """A line as settling sees it; *payment_id* is the covering payment, if there is one."""
+
+    id: str
+    order_id: str
+    kind: Kind
+    product_id: str
+    buyer_id: str
+    beneficiary_id: str
+    total: int
+    order_total: int
+    allow_repeat: bool
+    policy: AccessPolicy
+    payment_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What became of money that concerns a line; *kind* and *state* are words of facts."""
+
+    line_id: str
+    about: str
+    kind: str
+    state: str
+    amount: int
+    at: datetime
+    ticket: int = 0
+    access: Effect | None = None
+    actor: str = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What follows: the outcome of each line, all writes, audited changes, and open questions.
+
+    *actions* are (kind, subject) of what an operator must decide.
+    """
+
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    writes: Sequence[Executable] = ()
+    changes: Sequence[Change] = ()
+    actions: Sequence[tuple[str, str]] = ()
+
+
+class LineKind(Protocol):
+    """What the slice that owns a kind of line offers."""
+
+    async def admit(self, reader: Database | Reader, buyer_id: str, line: Draft) -> None:
+        """Refuse a line that must not be sold now, by the error that says why."""
+
+    def reads(self, lines: Sequence[SoldLine]) -> Sequence[Executable]:
+        """Return the statements, locks first, whose rows ``heard`` needs."""
+
+    def heard(
+        self,
+        lines: Sequence[SoldLine],
+        causes: Sequence[Cause],
+        rows: Sequence[Sequence[Any]],
+        *,
+        now: datetime,
+        new_id: Callable[[str], str],
+        actor: str,
+    ) -> Heard:
+        """Say what follows from *causes*, of which those heard before change nothing."""

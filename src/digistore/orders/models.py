@@ -1,0 +1,139 @@
+"""Orders and what stands on them: every price, name and policy is a snapshot."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, TypeAlias
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from digistore.fields import Line, Metadata, Model, Ref, Text, Time, Title
+from digistore.ids import OrderId, OrderLineId, ProductId, UserId
+from digistore.money import Money
+from digistore.orders.kinds import Kind, Outcome
+
+Country: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+
+
+class OrderState(StrEnum):
+    """Where an order stands; refunded and disputed are derived amounts, never states."""
+
+    OPEN = "open"
+    PROCESSING = "processing"
+    PAID = "paid"
+    EXPIRED = "expired"
+    CANCELED = "canceled"
+
+
+class Billing(Model):
+    """Who pays, as it stands on the receipt; ``country`` is ISO 3166-1 alpha-2."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: Title
+    country: Country
+    email: Line | None = None
+    company: Line | None = None
+    address: Annotated[Text, Field(max_length=1000)] | None = None
+    tax_id: Ref | None = None
+    evidence: tuple[Line, ...] = Field(default=(), max_length=5)
+
+
+class Consent(Model):
+    """What the buyer agreed to.
+
+    *kind* is ``terms``, ``immediate_access`` or ``immediate_service``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    kind: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{0,39}$")]
+    text: Annotated[Text, Field(min_length=1, max_length=10_000)]
+    accepted_at: Time
+    locale: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{2,35}$")]
+
+
+class OrderLine(Model):
+    """One thing on an order; access and refunds hang on lines, never on whole orders."""
+
+    id: OrderLineId
+    order_id: OrderId
+    kind: Kind
+    product_id: ProductId
+    beneficiary_id: UserId
+    title: str
+    unit_price: Money
+    discount: Money
+    tax: Money
+    total: Money
+    outcome: Outcome | None = None
+
+
+class Order(Model):
+    """A wish to buy, kept whatever becomes of its payment (D13)."""
+
+    id: OrderId
+    buyer_id: UserId
+    seller_id: UserId | None = None
+    state: OrderState
+    lines: tuple[OrderLine, ...]
+    currency: str
+    subtotal: Money
+    discount: Money
+    tax: Money
+    total: Money
+    tax_inclusive: bool
+    billing: Billing | None = None
+    consents: tuple[Consent, ...] = ()
+    metadata: Metadata = Field(default_factory=dict)
+    livemode: bool
+    self_purchase: bool = False
+    late: bool = False
+    created_at: datetime
+    expires_at: datetime
+    paid_at: datetime | None = None
+
+
+class Checkout(Model):
+    """An order and where to pay it; ``url`` is ``None`` when nothing is to be paid."""
+
+    order: Order
+    url: str | None
+
+
+class QuoteLine(Model):
+    """What one item would cost."""
+
+    kind: Kind
+    product_id: ProductId
+    title: str
+    unit_price: Money
+    total: Money
+
+
+class Quote(Model):
+    """What an order would cost now; nothing is reserved."""
+
+    lines: tuple[QuoteLine, ...]
+    subtotal: Money
+    discount: Money
+    tax: Money
+    total: Money
+    gateway: str | None
+
+
+class Receipt(Model):
+    """What a paid order's receipt says, as data; money given back is on it."""
+
+    order: Order
+    issuer: str
+    buyer_name: str | None
+    buyer_email: str | None
+    paid_at: datetime
+    method: str
+    refunded: Money
+    net: Money
+
+
+OrderRef: TypeAlias = Order | str

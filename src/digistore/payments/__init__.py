@@ -1,0 +1,47 @@
+"""Money: what arrived, what went back, what is disputed, and what each unit of it is for.
+
+It owns payments, refunds, disputes and the messages that told of them. It must never open
+anything itself: it tells the line kinds what became of the money.
+"""
+
+from digistore.payments.models import (
+    Action,
+    ActionKind,
+    ActionRef,
+    Choice,
+    Confirmation,
+    ConfirmState,
+    Disposition,
+    Dispute,
+    OrderLineRef,
+    Payment,
+    PaymentState,
+    ReconcileReport,
+    Refund,
+    RefundStatus,
+    WebhookOutcome,
+    WebhookResult,
+)
+from digistore.payments.service import AsyncPayments, Payments, Settle
+
+__all__ = [
+    "Action",
+    "ActionKind",
+    "ActionRef",
+    "AsyncPayments",
+    "Choice",
+    "ConfirmState",
+    "Confirmation",
+    "Disposition",
+    "Dispute",
+    "OrderLineRef",
+    "Payment",
+    "PaymentState",
+    "Payments",
+    "ReconcileReport",
+    "Refund",
+    "RefundStatus",
+    "Settle",
+    "WebhookOutcome",
+    "WebhookResult",
+]

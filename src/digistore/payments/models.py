@@ -1,0 +1,171 @@
+"""Money in, money back, and what waits for somebody to decide."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from digistore.fields import Model
+from digistore.gateways import DisputeState
+from digistore.ids import ActionId, DisputeId, OrderId, OrderLineId, PaymentId, RefundId
+from digistore.money import Money
+from digistore.orders import Order, OrderLine
+
+
+class PaymentState(StrEnum):
+    """Where a payment stands; a state only moves up this list, never back."""
+
+    PENDING = "pending"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    SUCCEEDED = "succeeded"
+
+
+class Disposition(StrEnum):
+    """What became of money that arrived."""
+
+    COVERING = "covering"
+    DUPLICATE = "duplicate"
+    UNDERPAID = "underpaid"
+    WRONG_CURRENCY = "wrong_currency"
+    ORPHAN = "orphan"
+    LATE = "late"
+
+
+class RefundStatus(StrEnum):
+    """Where a refund stands; ``unknown`` stays so until the gateway has answered."""
+
+    REQUESTED = "requested"
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    REJECTED = "rejected"
+
+
+class Payment(Model):
+    """Money that somebody took, as far as its gateway has told."""
+
+    id: PaymentId
+    order_id: OrderId | None
+    gateway: str
+    ref: str
+    state: PaymentState
+    disposition: Disposition | None
+    captured: Money
+
+
+class Refund(Model):
+    """Money given back, or on its way back."""
+
+    id: RefundId
+    payment_id: PaymentId
+    order_id: OrderId | None
+    amount: Money
+    state: RefundStatus
+    reason: str | None = None
+
+
+class Dispute(Model):
+    """A buyer's bank asking for the money."""
+
+    id: DisputeId
+    payment_id: PaymentId
+    amount: Money
+    state: DisputeState
+    evidence_due: datetime | None = None
+
+
+class ActionKind(StrEnum):
+    """Why something waits for an operator."""
+
+    DUPLICATE = "duplicate"
+    UNDERPAID = "underpaid"
+    WRONG_CURRENCY = "wrong_currency"
+    ORPHAN = "orphan"
+    LATE = "late"
+    OVERPAID = "overpaid"
+    AMOUNT_CHANGED = "amount_changed"
+    OVER_REFUND = "over_refund"
+    REFUND_FAILED = "refund_failed"
+    REFUND_REQUESTED = "refund_requested"
+    UNASSIGNED_REVERSAL = "unassigned_reversal"
+    SUPPORT_WITHOUT_ACCESS = "support_without_access"
+    STANDBY_PAID = "standby_paid"
+    EVENT_CONFLICT = "event_conflict"
+
+
+class Choice(StrEnum):
+    """What an operator can decide."""
+
+    REFUND = "refund"
+    ACCEPT = "accept"
+    ASSIGN = "assign"
+    KEEP = "keep"
+    RETRY = "retry"
+
+
+class Action(Model):
+    """Something that waits for an operator, and what can be chosen."""
+
+    id: ActionId
+    kind: ActionKind
+    subject: str
+    order_id: OrderId | None = None
+    payment_id: PaymentId | None = None
+    reason: str | None = None
+    choices: tuple[Choice, ...]
+    created_at: datetime
+    resolved_at: datetime | None = None
+    choice: Choice | None = None
+
+
+class WebhookResult(StrEnum):
+    """What became of a provider's message."""
+
+    SETTLED = "settled"
+    REPEATED = "repeated"
+    IGNORED = "ignored"
+    STORED = "stored"
+
+
+class WebhookOutcome(Model):
+    """What to answer the provider: *status* is the HTTP status, the body is empty."""
+
+    status: int
+    result: WebhookResult
+
+
+class ConfirmState(StrEnum):
+    """What a return page says."""
+
+    PAID = "paid"
+    ON_ITS_WAY = "on_its_way"
+    TRY_AGAIN = "try_again"
+
+
+class Confirmation(Model):
+    """What became of an order when its buyer came back."""
+
+    state: ConfirmState
+    order: Order
+
+
+class ReconcileReport(Model):
+    """What one run of ``reconcile`` found and did."""
+
+    events: int = 0
+    attempts: int = 0
+    refunds: int = 0
+    disputes: int = 0
+    polled: int = 0
+    expired: int = 0
+    failed: int = 0
+    open_actions: int = 0
+    oldest_unresolved: datetime | None = None
+
+
+OrderLineRef: TypeAlias = OrderLine | OrderLineId | str
+ActionRef: TypeAlias = Action | str

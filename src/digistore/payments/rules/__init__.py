@@ -1,0 +1,1 @@
+"""Pure decisions about money: merging what is told, judging payments, deriving what follows."""

@@ -1,0 +1,273 @@
+"""What follows from the merged facts of one order: sums, its state, and what must be decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from digistore.gateways import DisputeState
+from digistore.money import Money
+from digistore.orders.kinds import Cause, Outcome, SoldLine
+from digistore.payments.book import Book, DisputeFacts, LineFacts, PaymentFacts, RefundFacts
+from digistore.payments.models import ActionKind, Disposition, PaymentState, RefundStatus
+
+HOLDS = frozenset(
+    {
+        RefundStatus.REQUESTED,
+        RefundStatus.UNKNOWN,
+        RefundStatus.PENDING,
+        RefundStatus.SUCCEEDED,
+    }
+)
+MONEY_IS_BACK = frozenset({RefundStatus.PENDING, RefundStatus.SUCCEEDED})
+TOLD = MONEY_IS_BACK | {RefundStatus.FAILED, RefundStatus.CANCELED}
+MONEY_IS_GONE = frozenset({DisputeState.OPEN, DisputeState.LOST, DisputeState.PREVENTED})
+LOSES = frozenset({DisputeState.LOST, DisputeState.PREVENTED})
+
+
+def derive(book: Book) -> None:
+    """Bring everything that follows from facts up to date; a second time changes nothing."""
+    for payment in book.payments:
+        _sum(book, payment)
+        _notice(book, payment)
+    covering = book.covering
+    if covering is not None:
+        assign_refunds(book, covering)
+        assign_disputes(book, covering)
+    if book.order is not None:
+        _order(book)
+
+
+def _sum(book: Book, payment: PaymentFacts) -> None:
+    refunds = book.refunds_of(payment)
+    payment.own_refunds = sum(r.amount for r in refunds if r.origin == "store" and r.state in HOLDS)
+    payment.gateway_refunds = sum(
+        r.amount for r in refunds if r.origin == "gateway" and r.state in MONEY_IS_BACK
+    )
+    payment.disputed = sum(d.amount for d in book.disputes_of(payment) if d.state in MONEY_IS_GONE)
+
+
+def _notice(book: Book, payment: PaymentFacts) -> None:
+    if payment.own_refunds + payment.gateway_refunds > payment.captured and payment.captured:
+        book.act(ActionKind.OVER_REFUND, payment.id, payment)
+    for refund in book.refunds_of(payment):
+        failed = refund.state in {RefundStatus.FAILED, RefundStatus.CANCELED}
+        if failed and refund.origin == "store":
+            book.act(ActionKind.REFUND_FAILED, refund.id, payment)
+
+
+def _order(book: Book) -> None:
+    order = book.order
+    if order is None:
+        return
+    covering = book.covering
+    pending = any(one.state is PaymentState.PENDING for one in book.payments)
+    if covering is not None:
+        if order.paid_at is None:
+            order.paid_at = book.now
+            order.late = order.expired_at is not None or order.canceled_at is not None
+        order.state = "paid"
+    elif order.canceled_at is not None:
+        order.state = "canceled"
+    elif pending:
+        order.state = "processing"
+    else:
+        order.state = "expired" if order.expired_at is not None else "open"
+    if order.state not in {"open", "processing"}:
+        for line in book.lines:
+            line.open_key = None
+
+
+def assign_refunds(book: Book, covering: PaymentFacts) -> None:
+    """Say which lines a refund is of, where the gateway does not: one line, or all of the money."""
+    refunds = [one for one in book.refunds_of(covering) if one.state in MONEY_IS_BACK]
+    unassigned = [one for one in refunds if not one.assigned]
+    total = sum(line.total for line in book.lines)
+    all_back = sum(one.amount for one in refunds) >= total
+    for refund in unassigned:
+        if len(book.lines) == 1 or all_back:
+            spread_refund(book, refund, book.lines)
+            book.settle_action(ActionKind.UNASSIGNED_REVERSAL, refund.id, "assign", "by itself")
+        else:
+            book.act(ActionKind.UNASSIGNED_REVERSAL, refund.id, covering)
+
+
+def assign_disputes(book: Book, covering: PaymentFacts) -> None:
+    """Say which lines a lost dispute takes: one line, or all of the money; else ask."""
+    total = sum(line.total for line in book.lines)
+    for dispute in book.disputes_of(covering):
+        if dispute.state not in LOSES or dispute.assigned:
+            continue
+        if len(book.lines) == 1 or dispute.amount >= total:
+            dispute.lines |= {line.id for line in book.lines}
+            dispute.assigned = True
+            book.settle_action(ActionKind.UNASSIGNED_REVERSAL, dispute.id, "assign", "by itself")
+        else:
+            book.act(ActionKind.UNASSIGNED_REVERSAL, dispute.id, covering)
+
+
+def left_on(book: Book, line: LineFacts) -> int:
+    """Return what of a line's money is neither back nor on its way back."""
+    given = sum(one.lines.get(line.id, 0) for one in book.refunds if one.state in HOLDS)
+    return max(0, line.total - given)
+
+
+def spread_refund(book: Book, refund: RefundFacts, lines: Sequence[LineFacts]) -> None:
+    """Split a refund over *lines* by what is left on each, without losing a unit."""
+    left = [left_on(book, line) for line in lines]
+    amount = min(refund.amount, sum(left))
+    parts = Money.from_minor(amount, refund.currency).allocate(left) if amount else ()
+    for line, part in zip(lines, parts, strict=False):
+        if part.amount:
+            refund.lines[line.id] = part.amount
+    refund.assigned = True
+
+
+def sold_lines(book: Book) -> list[SoldLine]:
+    """Return the order's lines as their kinds see them."""
+    order, covering = book.order, book.covering
+    if order is None:
+        return []
+    return [
+        SoldLine(
+            id=line.id,
+            order_id=order.id,
+            kind=line.kind,
+            product_id=line.product_id,
+            buyer_id=line.buyer_id,
+            beneficiary_id=line.beneficiary_id,
+            total=line.total,
+            order_total=order.total,
+            allow_repeat=line.allow_repeat,
+            policy=order.policy,
+            payment_id=covering.id if covering else None,
+        )
+        for line in book.lines
+    ]
+
+
+def causes(book: Book) -> list[Cause]:
+    """Return all that became of the covering money, line by line.
+
+    Kinds keep what they have not heard; so a message that was lost once is heard at the next.
+    """
+    covering = book.covering
+    if covering is None:
+        return _unpaid(book)
+    return [
+        cause
+        for line in book.lines
+        for cause in (
+            _paid(line, covering),
+            *_returned(book, line, covering),
+            *(_disputed(line, dispute) for dispute in book.disputes_of(covering)),
+        )
+    ]
+
+
+def _unpaid(book: Book) -> list[Cause]:
+    order = book.order
+    if order is None or order.state not in {"expired", "canceled"}:
+        return []
+    return [
+        Cause(line.id, order.id, "order", order.state, amount=0, at=book.now) for line in book.lines
+    ]
+
+
+def _paid(line: LineFacts, covering: PaymentFacts) -> Cause:
+    return Cause(
+        line_id=line.id,
+        about=covering.id,
+        kind="payment",
+        state="succeeded",
+        amount=line.total,
+        at=covering.received_at or covering.created_at,
+    )
+
+
+def _returned(book: Book, line: LineFacts, covering: PaymentFacts) -> Iterable[Cause]:
+    for refund in book.refunds_of(covering):
+        if line.id in refund.lines and refund.state in TOLD:
+            yield Cause(
+                line_id=line.id,
+                about=refund.id,
+                kind="refund",
+                state=str(refund.state),
+                amount=refund.lines[line.id],
+                at=book.now,
+                access=refund.access,
+                actor=refund.actor,
+            )
+
+
+def _disputed(line: LineFacts, dispute: DisputeFacts) -> Cause:
+    state = str(dispute.state)
+    if dispute.state in LOSES and not dispute.assigned:
+        state = "unassigned"
+    elif dispute.state in LOSES and line.id not in dispute.lines:
+        state = "closed"
+    return Cause(
+        line_id=line.id,
+        about=dispute.id,
+        kind="dispute",
+        state=state,
+        amount=dispute.amount,
+        at=dispute.changed_at,
+        ticket=dispute.ticket,
+    )
+
+
+def take_outcomes(book: Book, outcomes: Mapping[str, Outcome], *, refund_duplicates: bool) -> None:
+    """Note what the lines came to, and what must happen to money that opened nothing.
+
+    A second grant of the same product keeps its money only if the buyer wanted two, or an
+    operator says so.
+    """
+    covering = book.covering
+    for line in book.lines:
+        before, line.outcome = line.outcome, outcomes.get(line.id, line.outcome)
+        waits = line.outcome is Outcome.STANDBY and before is not Outcome.STANDBY
+        if covering is None or not waits or line.allow_repeat or line.total == 0:
+            continue
+        if before is None and refund_duplicates and covering.gateway != "external":
+            _give_back(book, covering, left_on(book, line), f"rf:dup:{line.id}", [line])
+        else:
+            book.act(ActionKind.STANDBY_PAID, line.id, covering)
+
+
+def return_duplicates(book: Book, *, refund_duplicates: bool) -> None:
+    """Begin to give back payments that came a second time for the same order."""
+    for payment in book.payments:
+        fresh = book.was(payment)
+        judged = fresh is None or fresh.disposition is None
+        if payment.disposition is not Disposition.DUPLICATE or not judged or not payment.captured:
+            continue
+        if refund_duplicates and payment.gateway != "external":
+            _give_back(book, payment, payment.left, f"rf:dup:{payment.id}", [])
+        else:
+            book.act(ActionKind.DUPLICATE, payment.id, payment)
+
+
+def _give_back(
+    book: Book, payment: PaymentFacts, amount: int, key: str, lines: Sequence[LineFacts]
+) -> None:
+    if amount <= 0 or any(refund.key == key for refund in book.refunds):
+        return
+    refund = RefundFacts(
+        id=book.new_id("ref"),
+        payment_id=payment.id,
+        gateway=payment.gateway,
+        livemode=payment.livemode,
+        account=payment.account,
+        ref=None,
+        amount=amount,
+        currency=payment.currency,
+        state=RefundStatus.REQUESTED,
+        origin="store",
+        key=key,
+        created_at=book.now,
+        reason="duplicate",
+        next_check_at=book.now,
+    )
+    spread_refund(book, refund, lines)
+    book.refunds.append(refund)
+    _sum(book, payment)

@@ -1,0 +1,279 @@
+"""``store.payments``: money in, money back, and what it settles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from digistore.blocking import Blocking, blocking
+from digistore.errors import (
+    Invalid,
+    NotFound,
+)
+from digistore.fields import Input, Reason, checked
+from digistore.gateways import PaymentGateway
+from digistore.money import Money
+from digistore.orders import Order, OrderLine, OrderRef, OrderState
+from digistore.orders.reads import load_order, order_ref
+from digistore.payments.models import (
+    Action,
+    ActionRef,
+    Choice,
+    Confirmation,
+    OrderLineRef,
+    Payment,
+    ReconcileReport,
+    WebhookOutcome,
+)
+from digistore.payments.service.actions import Resolution, action_of, resolve
+from digistore.payments.service.confirming import Confirmer, confirm_state
+from digistore.payments.service.elsewhere import (
+    Received,
+    ReceivedInput,
+    receive,
+)
+from digistore.payments.service.lookup import (
+    action_row,
+    payment_of,
+    refuse_taken,
+)
+from digistore.payments.service.reconcile import BATCH, Reconciler
+from digistore.payments.service.refunding import Refunding
+from digistore.payments.service.refunds import (
+    Refunder,
+    checked_amount,
+)
+from digistore.payments.service.webhooks import Inbox
+from digistore.payments.tables import payment_actions
+
+if TYPE_CHECKING:
+    from digistore.database import Database
+    from digistore.orders import AsyncOrders
+    from digistore.payments.service.settle import Settle
+    from digistore.users import Acting, Actor, AsyncUsers
+
+
+class _ReasonInput(Input):
+    reason: Reason
+
+
+class AsyncPayments(Refunding):
+    """Money in, money back, and what it settles: ``store.payments``."""
+
+    def __init__(
+        self,
+        database: Database,
+        users: AsyncUsers,
+        gateways: Mapping[str, PaymentGateway],
+        orders: AsyncOrders,
+        settle: Settle,
+    ) -> None:
+        """Settle what *gateways* say about *orders*."""
+        super().__init__(database, users, settle, Refunder(database, gateways, settle))
+        self._orders = orders
+        self._inbox = Inbox(database, gateways, settle)
+        self._confirmer = Confirmer(database, gateways, settle)
+        self._reconciler = Reconciler(
+            database, gateways, settle, self._inbox, self._refunder, orders.cashier.starter
+        )
+
+    async def handle_webhook(
+        self, gateway: str, body: bytes, headers: Mapping[str, str]
+    ) -> WebhookOutcome:
+        """Take a provider's message in and settle what it hints at.  Host-only.
+
+        Pass the raw body, before any framework has parsed it. Nothing in it is believed: the
+        gateway is asked. The same message again changes nothing.
+
+        Args:
+            gateway: the configured name.
+            body: at most 1 MiB.
+            headers: the request's headers, names in any case.
+
+        Returns:
+            What to answer: 200, or 503 for "stored, but the gateway could not be asked".
+
+        Raises:
+            InvalidSignature, MalformedEvent: answer 400; nothing is stored.
+            NotFound: no such gateway.
+        """
+        return await self._inbox.take(gateway, body, headers)
+
+    async def confirm(
+        self, actor: Actor, order: OrderRef, *, params: Mapping[str, str] | None = None
+    ) -> Confirmation:
+        """Say what became of an order when its buyer is back; the gateway is asked.
+
+        At most every 2 seconds per order; in between the answer is what is known.
+
+        Args:
+            actor: the buyer, an operator or ``SYSTEM``.
+            order: which one.
+            params: of the return address, for providers that capture on return.
+
+        Raises:
+            NotFound: no such order, or not theirs to see.
+        """
+        acting = await self._users.acting(actor)
+        found = await load_order(self._database, order_ref(order))
+        if not (acting.is_user(found.buyer_id) or acting.is_operator):
+            raise NotFound("order", found.id)
+        if found.state is not OrderState.PAID:
+            await self._confirmer.ask(found.id, params or {})
+            found = await load_order(self._database, found.id)
+        return Confirmation(state=confirm_state(found), order=found)
+
+    async def record(
+        self,
+        actor: Actor,
+        order: OrderRef,
+        *,
+        amount: Money,
+        method: str,
+        reference: str,
+        received_at: datetime,
+    ) -> Payment:
+        """Record money that was received elsewhere; it is judged like any other.
+
+        Told twice with the same method and reference, it is one payment.
+
+        Args:
+            actor: an operator or ``SYSTEM``.
+            order: what it pays for.
+            amount: above zero.
+            method: a word such as ``bank_transfer`` or ``complimentary``.
+            reference: what tells this payment from others of the method.
+            received_at: when, with its time zone.
+
+        Raises:
+            Forbidden: neither an operator nor ``SYSTEM``.
+            Invalid: field by field.
+            IdempotencyConflict: the reference stands for another payment.
+        """
+        acting, found = await self._by_operator(actor, order, "record payments")
+        money = checked_amount(amount)
+        if money is None:
+            raise Invalid("amount is Money above zero", fields={"amount": "missing"})
+        told = checked(ReceivedInput, method=method, reference=reference, received_at=received_at)
+        received = Received(money, told.method, told.reference, told.received_at)
+        await refuse_taken(self._database, found, received)
+        if found.state is OrderState.OPEN:
+            await self._orders.cashier.starter.end_attempt(found.id, "record")
+        await self._settle.apply(
+            found.id, None, lambda book: receive(book, received), acting.label, "record"
+        )
+        return await payment_of(self._database, found, received)
+
+    async def reconcile(
+        self,
+        *,
+        since: datetime | None = None,
+        progress: Callable[[str, int], None] | None = None,
+        limit: int = BATCH,
+    ) -> ReconcileReport:
+        """Ask about everything that is not final; alone it leads to the same end as webhooks.
+
+        Safe beside live traffic and beside itself; run again it changes nothing. Host-only.
+
+        Args:
+            since: ask the gateways for all changes since then, as after restoring a backup.
+            progress: called with the kind of work and how many of it are done.
+            limit: at most so many of each kind in this run.
+        """
+        return await self._reconciler.run(since, progress, limit)
+
+    async def needing_action(self, actor: Actor) -> tuple[Action, ...]:
+        """Return what waits for a decision, oldest first; sellers see what concerns their orders.
+
+        Raises:
+            Forbidden: a customer.
+        """
+        acting = await self._users.acting(actor)
+        statement = (
+            select(payment_actions)
+            .where(payment_actions.c.open_key == 1)
+            .order_by(payment_actions.c.created_at, payment_actions.c.id)
+        )
+        rows = await self._database.rows(statement)
+        if acting.is_operator:
+            return tuple(action_of(row) for row in rows)
+        sold = await self._orders.sold_by(acting)
+        return tuple(action_of(row) for row in rows if row.order_id in sold)
+
+    async def resolve(
+        self,
+        actor: Actor,
+        action: ActionRef,
+        *,
+        choice: Choice | str,
+        reason: str,
+        lines: Sequence[OrderLineRef] | None = None,
+    ) -> Action:
+        """Decide about an entry by one of its ``choices``.  Decided so before, it stays.
+
+        Args:
+            actor: an operator or ``SYSTEM``.
+            action: the entry.
+            choice: what to do.
+            reason: for the books.
+            lines: for ``assign``, the lines whose money went back.
+
+        Raises:
+            Invalid: a choice that the entry does not have, or lines of another order.
+            InvalidTransition: it was decided otherwise.
+            NotRefundable: there is nothing to give back.
+        """
+        acting = await self._users.acting(actor)
+        acting.require_operator("decide about money")
+        found = await action_row(
+            self._database, action.id if isinstance(action, Action) else action
+        )
+        resolution = Resolution(
+            action_id=found.id,
+            choice=_choice(choice),
+            reason=checked(_ReasonInput, reason=reason).reason,
+            line_ids=tuple(
+                line.id if isinstance(line, OrderLine) else line for line in lines or ()
+            ),
+        )
+        sent = await self._settle.apply(
+            found.order_id,
+            found.payment_id,
+            lambda book: resolve(book, resolution),
+            acting.label,
+            f"resolve:{resolution.choice}",
+        )
+        for refund_id in sent or ():
+            await self._refunder.send(refund_id)
+        return action_of(await action_row(self._database, found.id))
+
+    # Within.
+
+    async def _by_operator(self, actor: Actor, order: OrderRef, what: str) -> tuple[Acting, Order]:
+        acting = await self._users.acting(actor)
+        acting.require_operator(what)
+        return acting, await load_order(self._database, order_ref(order))
+
+
+def _choice(choice: Choice | str) -> Choice:
+    try:
+        return Choice(choice)
+    except ValueError:
+        raise Invalid("no such choice", fields={"choice": "unknown"}) from None
+
+
+class Payments(Blocking[AsyncPayments]):
+    """The same without an event loop."""
+
+    handle_webhook = blocking(AsyncPayments.handle_webhook)
+    confirm = blocking(AsyncPayments.confirm)
+    refund = blocking(AsyncPayments.refund)
+    request_refund = blocking(AsyncPayments.request_refund)
+    record = blocking(AsyncPayments.record)
+    record_refund = blocking(AsyncPayments.record_refund)
+    reconcile = blocking(AsyncPayments.reconcile)
+    needing_action = blocking(AsyncPayments.needing_action)
+    resolve = blocking(AsyncPayments.resolve)

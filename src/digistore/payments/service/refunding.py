@@ -1,0 +1,190 @@
+"""Giving money back, as sellers, buyers and operators ask for it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from digistore.errors import Forbidden, Invalid, NotFound, NotRefundable
+from digistore.events import RefundRequested
+from digistore.fields import Input, Reason, checked
+from digistore.ids import EventId, OrderId, UserId
+from digistore.money import Money
+from digistore.orders import Order, OrderRef, OrderState
+from digistore.outbox import announce
+from digistore.payments.book import Book
+from digistore.payments.models import Action, ActionKind, OrderLineRef, Refund
+from digistore.payments.service.elsewhere import Returned, ReturnedInput, give_back
+from digistore.payments.service.lookup import action_about, order_of, refund_of
+from digistore.payments.service.refunds import Refunder, RefundWish, checked_amount, request
+from digistore.payments.tables import payments, refunds
+from digistore.settings import Effect
+from digistore.users import Acting, Actor, AsyncUsers, UserRef
+
+if TYPE_CHECKING:
+    from digistore.database import Database, Transaction
+    from digistore.payments.service.settle import Settle
+
+
+class _ReasonInput(Input):
+    reason: Reason
+
+
+class Refunding:
+    """The half of ``store.payments`` by which money goes back."""
+
+    def __init__(
+        self, database: Database, users: AsyncUsers, settle: Settle, refunder: Refunder
+    ) -> None:
+        """Record refunds by *settle*, have them done by *refunder*."""
+        self._database = database
+        self._users = users
+        self._settle = settle
+        self._refunder = refunder
+
+    async def refund(
+        self,
+        actor: Actor,
+        order_or_line: OrderRef | OrderLineRef,
+        *,
+        amount: Money | None = None,
+        reason: str,
+        access: Effect | None = None,
+    ) -> Refund:
+        """Give back what was paid for an order or one line of it, or *amount* of that.
+
+        Wherever this is interrupted, the money moves at most once: a refund whose outcome nobody
+        knows stays ``unknown`` until ``reconcile`` has asked the gateway.
+
+        Args:
+            actor: the product's seller, an operator or ``SYSTEM``.
+            order_or_line: what to give back.
+            amount: above zero; by default all that is left.
+            reason: for the books.
+            access: what a partial refund does to access; by default the order's policy says.
+
+        Raises:
+            NotRefundable: not paid, in dispute, above what is left, or paid elsewhere.
+            Forbidden: the buyer, who may ``request_refund``.
+            NotFound: no such order, or not theirs to see.
+            GatewayError: the gateway refused; nothing moved.
+        """
+        acting, found, line_id = await self._refundable_by(actor, order_or_line)
+        wish = RefundWish(
+            line_id=line_id,
+            amount=checked_amount(amount),
+            reason=checked(_ReasonInput, reason=reason).reason,
+            access=_effect(access),
+        )
+        made = await self._settle.apply(
+            found.id, None, lambda book: request(book, wish), acting.label, "refund"
+        )
+        if made is None:
+            raise AssertionError
+        return await self._send(made.id)
+
+    async def request_refund(
+        self, buyer: UserRef, order_or_line: OrderRef | OrderLineRef, *, reason: str
+    ) -> Action:
+        """Ask for money back: one entry for the seller and operators; nothing moves.
+
+        Asked twice, it is the same entry.
+
+        Raises:
+            NotFound: no such order, or not the buyer's.
+            NotRefundable: it is not paid.
+        """
+        acting = await self._users.acting(buyer)
+        found, line_id = await order_of(self._database, order_or_line)
+        if not acting.is_user(found.buyer_id):
+            raise NotFound("order", found.id)
+        if found.state is not OrderState.PAID:
+            raise NotRefundable("not_paid")
+        text = checked(_ReasonInput, reason=reason).reason
+        subject = line_id or found.id
+
+        def ask(book: Book) -> None:
+            book.act(ActionKind.REFUND_REQUESTED, subject, book.covering, text)
+
+        async def work(tx: Transaction) -> None:
+            await self._settle.apply_in(tx, found.id, None, ask, acting.label, "request_refund")
+            event = RefundRequested(
+                id=EventId(tx.new_id("evt")),
+                at=tx.now,
+                actor=acting.label,
+                order_id=OrderId(found.id),
+                buyer_id=UserId(found.buyer_id),
+            )
+            await tx.rows(announce(event, subject))
+
+        await self._settle.unless_nothing_new(work)
+        return await action_about(self._database, ActionKind.REFUND_REQUESTED, subject)
+
+    async def record_refund(
+        self,
+        actor: Actor,
+        order_or_line: OrderRef | OrderLineRef,
+        *,
+        amount: Money | None = None,
+        reference: str,
+        returned_at: datetime,
+        reason: str,
+    ) -> Refund:
+        """Record money that was given back elsewhere, of a payment recorded by ``record``.
+
+        Told twice with the same reference, it is one refund.
+
+        Raises:
+            Forbidden: neither an operator nor ``SYSTEM``.
+            NotRefundable: not paid, paid through a gateway, or above what is left.
+            IdempotencyConflict: the reference stands for another amount.
+        """
+        acting = await self._users.acting(actor)
+        acting.require_operator("record refunds")
+        found, line_id = await order_of(self._database, order_or_line)
+        told = checked(ReturnedInput, reference=reference, returned_at=returned_at, reason=reason)
+        returned = Returned(
+            line_id, checked_amount(amount), told.reference, told.returned_at, told.reason
+        )
+        await self._settle.apply(
+            found.id, None, lambda book: give_back(book, returned), acting.label, "record_refund"
+        )
+        row = await self._database.first(
+            select(refunds.c.id)
+            .join(payments, payments.c.id == refunds.c.payment_id)
+            .where(payments.c.order_id == found.id, refunds.c.ref == told.reference)
+        )
+        if row is None:
+            raise AssertionError
+        return await refund_of(self._database, row.id)
+
+    # Within.
+
+    async def _refundable_by(
+        self, actor: Actor, order_or_line: OrderRef | OrderLineRef
+    ) -> tuple[Acting, Order, str | None]:
+        acting = await self._users.acting(actor)
+        found, line_id = await order_of(self._database, order_or_line)
+        if acting.sells(found.seller_id):
+            return acting, found, line_id
+        if acting.is_user(found.buyer_id):
+            raise Forbidden(
+                "the seller or an operator refunds; ask by request_refund", reason="seller_needed"
+            )
+        raise NotFound("order", found.id)
+
+    async def _send(self, refund_id: str) -> Refund:
+        error = await self._refunder.send(refund_id)
+        if error is not None:
+            raise error
+        return await refund_of(self._database, refund_id)
+
+
+def _effect(access: Effect | None) -> Effect | None:
+    if access is None:
+        return None
+    if access in {Effect.KEEP, Effect.REVOKE}:
+        return Effect(access)
+    raise Invalid("access is keep or revoke", fields={"access": "unknown"})

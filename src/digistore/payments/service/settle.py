@@ -1,0 +1,336 @@
+"""The one way in which facts about money are written.
+
+Whatever tells of money, whichever door it comes through, ends here: lock the order, read what is
+stored, change it in memory by pure rules, let the line kinds hear, write the differences. What
+is not new ends at a plain read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import Executable, or_, select, update
+
+from digistore.audit import Change, record
+from digistore.database import AnyRow
+from digistore.errors import NotFound
+from digistore.gateways import PaymentSnapshot, Whose
+from digistore.ids import new_id
+from digistore.orders.kinds import Heard, Kind, LineKind, SoldLine
+from digistore.orders.tables import payment_attempts
+from digistore.orders.writes import lock_order, set_outcome
+from digistore.payments.book import Book, PaymentFacts, differences
+from digistore.payments.models import ActionKind, PaymentState
+from digistore.payments.reading import read_book, read_orphan
+from digistore.payments.rules.derive import (
+    MONEY_IS_BACK,
+    causes,
+    derive,
+    return_duplicates,
+    sold_lines,
+    take_outcomes,
+)
+from digistore.payments.rules.judge import judge_all
+from digistore.payments.rules.merge import merge
+from digistore.payments.service.telling import events_of
+from digistore.payments.tables import disputes, payments, refunds
+
+if TYPE_CHECKING:
+    from digistore.database import Database, Reader, Transaction
+    from digistore.settings import Settings
+
+T = TypeVar("T")
+Mutation = Callable[[Book], T]
+
+
+class NothingNew(Exception):
+    """Under the lock it turned out that a rival was faster."""
+
+
+class Settle:
+    """Writes facts about money; orders, payments and reconciliation all come here."""
+
+    def __init__(
+        self, database: Database, kinds: Mapping[Kind, LineKind], settings: Settings
+    ) -> None:
+        """Settle in *database*; *kinds* say what lines open and close."""
+        self._database = database
+        self._kinds = kinds
+        self._refund_duplicates = settings.duplicates == "refund"
+
+    async def settle(self, snapshot: PaymentSnapshot, ticket: int, cause: str) -> None:
+        """Take in what a gateway says; told again, it changes nothing.
+
+        Args:
+            snapshot: one checkout with its payment, refunds and disputes.
+            ticket: how recent the fetch is, from ``take_ticket``; 0 where nothing hangs on it.
+            cause: which door it came through.
+        """
+        if snapshot.whose is Whose.FOREIGN:
+            return
+        order_id, payment_id = await find(self._database, snapshot)
+
+        def take_in(book: Book) -> None:
+            merge(book, snapshot, ticket)
+
+        now = self._database.clock()
+        book = await _read(
+            self._database,
+            _book(now, lambda prefix: new_id(prefix, now), "system"),
+            order_id,
+            payment_id,
+        )
+        self._work_out(book, take_in)
+        tickets = book.only_tickets()
+        if tickets is None:
+            await self.apply(order_id, payment_id, take_in, "system", cause)
+            return
+        for dispute in tickets:
+            newer = (
+                update(disputes)
+                .where(disputes.c.id == dispute.id, disputes.c.ticket < ticket)
+                .values(ticket=ticket)
+            )
+            await self._database.transact(lambda tx, newer=newer: tx.rows(newer))  # type: ignore[misc]
+
+    async def apply(
+        self,
+        order_id: str | None,
+        payment_id: str | None,
+        mutation: Mutation[T],
+        actor: str,
+        cause: str,
+    ) -> T | None:
+        """Change the facts of an order (or of a payment without one) by a pure *mutation*.
+
+        Returns:
+            What *mutation* returned, ``None`` if it changed nothing.
+        """
+
+        async def work(tx: Transaction) -> T:
+            return await self.apply_in(tx, order_id, payment_id, mutation, actor, cause)
+
+        return await self.unless_nothing_new(work)
+
+    async def unless_nothing_new(self, work: Callable[[Transaction], Awaitable[T]]) -> T | None:
+        """Run *work* in a transaction; one in which ``apply_in`` finds nothing new rolls back."""
+        try:
+            return await self._database.transact(work)
+        except NothingNew:
+            return None
+
+    async def apply_in(
+        self,
+        tx: Transaction,
+        order_id: str | None,
+        payment_id: str | None,
+        mutation: Mutation[T],
+        actor: str,
+        cause: str,
+    ) -> T:
+        """Do the same within a transaction that is open already.
+
+        Raises:
+            NothingNew: *mutation* changed nothing.
+        """
+        locked = None if order_id is None else await lock_order(tx, order_id)
+        book = await _read(tx, _book(tx.now, tx.new_id, actor), order_id, payment_id)
+        heard_before = sold_lines(book)
+        rows = await self._ask_kinds(tx, heard_before)
+        result = self._work_out(book, mutation)
+        if not book.changed():
+            raise NothingNew
+        heard = self._hear(book, rows)
+        take_outcomes(book, _merged(heard), refund_duplicates=self._refund_duplicates)
+        for told in heard:
+            for kind, subject in told.actions:
+                book.act(ActionKind(kind), subject, book.covering)
+        derive(book)
+        changed = _bump_versions(book)
+        await tx.batch(_in_order(book, heard))
+        await tx.batch(events_of(book))
+        changes = [*changed, *(change for told in heard for change in told.changes)]
+        if locked is not None:
+            changes.append(_order_change(locked, book))
+        await record(tx, actor, cause, changes)
+        return result
+
+    def _work_out(self, book: Book, mutation: Mutation[T]) -> T:
+        result = mutation(book)
+        judge_all(book)
+        return_duplicates(book, refund_duplicates=self._refund_duplicates)
+        derive(book)
+        return result
+
+    async def _ask_kinds(
+        self, tx: Transaction, lines: Sequence[SoldLine]
+    ) -> dict[Kind, Sequence[Sequence[Any]]]:
+        """Send the reads of every kind that the order has, locks first."""
+        found: dict[Kind, Sequence[Sequence[Any]]] = {}
+        for kind, line_kind in self._kinds.items():
+            mine = [line for line in lines if line.kind is kind]
+            if mine:
+                found[kind] = await tx.batch(line_kind.reads(mine))
+        return found
+
+    def _hear(self, book: Book, rows: Mapping[Kind, Sequence[Sequence[Any]]]) -> list[Heard]:
+        lines, told = sold_lines(book), causes(book)
+        if not told:
+            return []
+        return [
+            self._kinds[kind].heard(
+                [line for line in lines if line.kind is kind],
+                told,
+                answered,
+                now=book.now,
+                new_id=book.new_id,
+                actor=book.actor,
+            )
+            for kind, answered in rows.items()
+        ]
+
+    # What orders ask: see orders.service.settling.
+
+    async def settle_free(self, tx: Transaction, order_id: str, actor: str) -> None:
+        """Record a payment of zero and open what it covers, in the order's own transaction."""
+
+        def pay_nothing(book: Book) -> None:
+            order = book.order
+            if order is None:
+                raise AssertionError
+            book.payments.append(
+                PaymentFacts(
+                    id=book.new_id("pay"),
+                    order_id=order.id,
+                    gateway="free",
+                    livemode=order.livemode,
+                    account="",
+                    ref=order.id,
+                    checkout_id=None,
+                    state=PaymentState.SUCCEEDED,
+                    currency=order.currency,
+                    asked=0,
+                    captured=0,
+                    created_at=book.now,
+                    received_at=book.now,
+                )
+            )
+
+        await self.apply_in(tx, order_id, None, pay_nothing, actor, "free")
+
+    async def close(self, order_id: str, actor: str, cause: str, *, cancel: bool) -> None:
+        """End an open order that its gateway can no longer have paid: canceled, or expired."""
+
+        def end(book: Book) -> None:
+            order = book.order
+            if order is None or order.state not in {"open", "expired"}:
+                return
+            if cancel:
+                order.canceled_at = order.canceled_at or book.now
+            elif book.now >= order.expires_at:
+                order.expired_at = order.expired_at or book.now
+            for attempt in book.attempts:
+                if attempt.live_key and attempt.checkout_id is not None and cancel:
+                    attempt.next_check_at = book.now
+
+        await self.apply(order_id, None, end, actor, cause)
+
+    async def paid_by(self, order_id: str) -> tuple[str, int]:
+        """Return the gateway of the covering payment and what went back, in minor units."""
+        row = await self._database.first(
+            select(payments.c.id, payments.c.gateway).where(
+                payments.c.order_id == order_id, payments.c.cover_key == 1
+            )
+        )
+        if row is None:
+            raise NotFound("payment", order_id)
+        back = select(refunds.c.amount).where(
+            refunds.c.payment_id == row.id, refunds.c.state.in_(MONEY_IS_BACK)
+        )
+        returned = sum(refund.amount for refund in await self._database.rows(back))
+        return row.gateway, returned
+
+
+def _book(now: datetime, draw: Callable[[str], str], actor: str) -> Book:
+    return Book(now=now, new_id=draw, actor=actor)
+
+
+async def _read(
+    reader: Database | Reader, book: Book, order_id: str | None, payment_id: str | None
+) -> Book:
+    if order_id is not None:
+        return await read_book(reader, book, order_id)
+    return await read_orphan(reader, book, payment_id)
+
+
+async def find(
+    reader: Database | Reader, snapshot: PaymentSnapshot
+) -> tuple[str | None, str | None]:
+    """Return the order that a snapshot is about, and its payment if that is known."""
+    attempt = await find_attempt(reader, snapshot.gateway, snapshot.reference, snapshot.checkout_id)
+    known = await reader.first(
+        select(payments.c.id, payments.c.order_id).where(
+            payments.c.gateway == snapshot.gateway,
+            payments.c.livemode == snapshot.livemode,
+            payments.c.account == snapshot.account,
+            payments.c.ref == snapshot.payment_id,
+        )
+    )
+    if known is not None:  # whose a payment is never changes
+        return known.order_id, known.id
+    return (attempt.order_id if attempt else None), None
+
+
+async def find_attempt(
+    reader: Database | Reader, gateway: str, reference: str | None, checkout_id: str | None
+) -> AnyRow | None:
+    """Return the attempt that a reference or a checkout names."""
+    named = payment_attempts.c.id == reference
+    opened = (payment_attempts.c.checkout_id == checkout_id) & (
+        payment_attempts.c.gateway == gateway
+    )
+    return await reader.first(
+        select(payment_attempts).where(or_(named, opened)).order_by(named.desc())
+    )
+
+
+def _merged(heard: Sequence[Heard]) -> dict[str, Any]:
+    return {line: outcome for told in heard for line, outcome in told.outcomes.items()}
+
+
+def _in_order(book: Book, heard: Sequence[Heard]) -> list[Executable]:
+    """Return all writes: facts first, as what they open points at them."""
+    own = {line.id for line in book.lines}
+    elsewhere = [
+        set_outcome(line, outcome)
+        for line, outcome in _merged(heard).items()
+        if line not in own  # a standby of another order has stepped in
+    ]
+    opened = [statement for told in heard for statement in told.writes]
+    return [*differences(book), *opened, *elsewhere]
+
+
+def _bump_versions(book: Book) -> list[Change]:
+    changes = []
+    for payment in book.payments:
+        if book.was(payment) != payment:
+            payment.version += 1
+            told: dict[str, str | int | bool | None] = {
+                "state": payment.state,
+                "captured": payment.captured,
+                "disposition": payment.disposition,
+                "own_refunds": payment.own_refunds,
+                "gateway_refunds": payment.gateway_refunds,
+                "disputed": payment.disputed,
+            }
+            changes.append(Change("payment", payment.id, payment.version, told))
+    return changes
+
+
+def _order_change(locked: Change, book: Book) -> Change:
+    if book.order is None:
+        return locked
+    return replace(locked, changes={"state": book.order.state})

@@ -1,0 +1,225 @@
+"""The inbox: a provider's message is stored before anything is done, and is only ever a hint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from digistore.blocking import port
+from digistore.database import AnyRow
+from digistore.errors import (
+    CheckoutNotFound,
+    GatewayError,
+    MalformedEvent,
+    NotFound,
+)
+from digistore.gateways import (
+    CheckoutRef,
+    GatewayEvent,
+    Hint,
+    PaymentGateway,
+    PaymentRef,
+    PaymentSnapshot,
+    Whose,
+)
+from digistore.orders.service.starting import next_try
+from digistore.orders.writes import take_ticket
+from digistore.payments.book import Book
+from digistore.payments.models import ActionKind, WebhookOutcome, WebhookResult
+from digistore.payments.service.settle import find_attempt
+from digistore.payments.tables import provider_events
+
+if TYPE_CHECKING:
+    from digistore.database import Database, Transaction
+    from digistore.payments.service.settle import Settle
+
+LONGEST_BODY = 1024 * 1024
+OK, LATER = 200, 503
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message that is in the inbox; ``ticket`` is drawn where the attempt is known."""
+
+    id: str
+    gateway: str
+    hint: Hint
+    ticket: int | None
+
+
+class Inbox:
+    """Takes messages in and settles what they hint at."""
+
+    def __init__(
+        self, database: Database, gateways: Mapping[str, PaymentGateway], settle: Settle
+    ) -> None:
+        """Take messages of *gateways* in; settle by *settle*."""
+        self._database = database
+        self._gateways = gateways
+        self._settle = settle
+
+    async def take(
+        self, gateway_name: str, body: bytes, headers: Mapping[str, str]
+    ) -> WebhookOutcome:
+        """Verify, store, fetch, settle, answer; see ``AsyncPayments.handle_webhook``."""
+        gateway = self._gateways.get(gateway_name)
+        if gateway is None:
+            raise NotFound("gateway", gateway_name)
+        if len(body) > LONGEST_BODY:
+            raise MalformedEvent(f"a message has at most {LONGEST_BODY} bytes")
+        event = await port(gateway.parse_event(body, headers))
+        profile = gateway.profile
+        foreign = (
+            not event.known
+            or event.hint.whose is Whose.FOREIGN
+            or (event.livemode, event.account) != (profile.livemode, profile.account)
+        )
+        if foreign:  # refusing it would have it repeated for days
+            return WebhookOutcome(status=OK, result=WebhookResult.IGNORED)
+        known = await self._known(profile.name, event)
+        if known is not None and known.digest == event.digest and known.status != "received":
+            return WebhookOutcome(status=OK, result=WebhookResult.REPEATED)
+        stored = await self._database.transact(lambda tx: _store(tx, profile.name, event))
+        if stored is None:
+            await self._flag(event)
+            return WebhookOutcome(status=OK, result=WebhookResult.REPEATED)
+        return await self.work(stored)
+
+    async def work(self, stored: Stored) -> WebhookOutcome:
+        """Fetch what a stored message hints at and settle it."""
+        try:
+            snapshot, ticket = await self.fetch(stored.gateway, stored.hint, stored.ticket)
+        except CheckoutNotFound:
+            await self._close(stored, "ignored")
+            return WebhookOutcome(status=OK, result=WebhookResult.IGNORED)
+        except GatewayError:
+            await self._database.transact(lambda tx: _later(tx, stored.id))
+            return WebhookOutcome(status=LATER, result=WebhookResult.STORED)
+        await self._settle.settle(snapshot, ticket, f"webhook:{stored.id}")
+        await self._close(stored, "done")
+        return WebhookOutcome(status=OK, result=WebhookResult.SETTLED)
+
+    async def fetch(
+        self, gateway_name: str, hint: Hint, ticket: int | None = None
+    ) -> tuple[PaymentSnapshot, int]:
+        """Ask the gateway for the truth behind a hint, under a ticket drawn before asking."""
+        gateway = self._gateways[gateway_name]
+        ref: CheckoutRef | PaymentRef
+        if hint.checkout_id is not None:
+            ref = CheckoutRef(hint.checkout_id)
+        elif hint.payment_id is not None:
+            ref = PaymentRef(hint.payment_id)
+        else:
+            raise CheckoutNotFound("checkout")
+        if ticket is None:
+            attempt = await find_attempt(
+                self._database, gateway_name, hint.reference, hint.checkout_id
+            )
+            if attempt is None:  # only the gateway knows which attempt a payment belongs to
+                first = await port(gateway.fetch(ref))
+                attempt = await find_attempt(
+                    self._database, gateway_name, first.reference, first.checkout_id
+                )
+                if attempt is None:
+                    return first, 0
+            attempt_id = attempt.id
+            ticket = await self._database.transact(lambda tx: take_ticket(tx, attempt_id))
+        return await port(gateway.fetch(ref)), ticket
+
+    async def _known(self, gateway: str, event: GatewayEvent) -> AnyRow | None:
+        return await self._database.first(_row_of(gateway, event))
+
+    async def _flag(self, event: GatewayEvent) -> None:
+        """Put before an operator that one event id came with two contents."""
+
+        def flag(book: Book) -> None:
+            book.act(ActionKind.EVENT_CONFLICT, event.id)
+
+        await self._settle.apply(None, None, flag, "system", "webhook")
+
+    async def _close(self, stored: Stored, status: str) -> None:
+        await self._database.transact(lambda tx: _finish(tx, stored.id, status))
+
+
+async def _store(tx: Transaction, gateway: str, event: GatewayEvent) -> Stored | None:
+    """Store a message and draw its ticket; ``None`` if its id came with other content before."""
+    statement = (
+        insert(provider_events)
+        .values(
+            id=tx.new_id("pev"),
+            gateway=gateway,
+            livemode=event.livemode,
+            account=event.account,
+            event_id=event.id,
+            type=event.type,
+            digest=event.digest,
+            hint=hint_to_json(event.hint),
+            status="received",
+            tries=0,
+            next_check_at=tx.now,
+            received_at=tx.now,
+        )
+        .on_conflict_do_nothing(index_elements=["gateway", "livemode", "account", "event_id"])
+    )
+    await tx.rows(statement)
+    row = await tx.first(_row_of(gateway, event))
+    if row is None:
+        raise AssertionError
+    if row.digest != event.digest:
+        return None
+    hint = event.hint
+    attempt = await find_attempt(tx, gateway, hint.reference, hint.checkout_id)
+    ticket = None if attempt is None else await take_ticket(tx, attempt.id)
+    return Stored(id=row.id, gateway=gateway, hint=hint, ticket=ticket)
+
+
+def _row_of(gateway: str, event: GatewayEvent) -> Any:  # noqa: ANN401  SQLAlchemy's own
+    return select(provider_events.c.id, provider_events.c.digest, provider_events.c.status).where(
+        provider_events.c.gateway == gateway,
+        provider_events.c.livemode == event.livemode,
+        provider_events.c.account == event.account,
+        provider_events.c.event_id == event.id,
+    )
+
+
+async def _later(tx: Transaction, stored_id: str) -> None:
+    row = await tx.first(select(provider_events.c.tries).where(provider_events.c.id == stored_id))
+    tries = (row.tries if row else 0) + 1
+    await tx.rows(
+        update(provider_events)
+        .where(provider_events.c.id == stored_id, provider_events.c.status == "received")
+        .values(tries=tries, next_check_at=next_try(tries, tx.now))
+    )
+
+
+async def _finish(tx: Transaction, stored_id: str, status: str) -> None:
+    done_at = tx.now if status == "done" else None
+    await tx.rows(
+        update(provider_events)
+        .where(provider_events.c.id == stored_id, provider_events.c.status == "received")
+        .values(status=status, done_at=done_at, next_check_at=None)
+    )
+
+
+def hint_to_json(hint: Hint) -> dict[str, str | None]:
+    """Return what is stored of a hint."""
+    return {
+        "whose": str(hint.whose),
+        "checkout_id": hint.checkout_id,
+        "payment_id": hint.payment_id,
+        "reference": hint.reference,
+    }
+
+
+def hint_from_json(stored: Mapping[str, Any]) -> Hint:
+    """Read a stored hint."""
+    return Hint(
+        whose=Whose(stored["whose"]),
+        checkout_id=stored["checkout_id"],
+        payment_id=stored["payment_id"],
+        reference=stored["reference"],
+    )

@@ -1,0 +1,1 @@
+"""Decisions about short links: hosts, targets, codes, redirects and who or what clicks."""

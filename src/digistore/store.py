@@ -1,0 +1,261 @@
+"""The wiring: two stores, one implementation, no rules."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from digistore.analytics import Analytics
+from digistore.blocking import in_thread, run
+from digistore.catalog import Catalog
+from digistore.clock import Clock, utc_now
+from digistore.database import Database
+from digistore.doctor import DoctorReport
+from digistore.downloads import Downloads
+from digistore.entitlements import Entitlements
+from digistore.errors import ConfigError
+from digistore.events import Event
+from digistore.files import Files
+from digistore.gateways import PaymentGateway
+from digistore.orders import Orders
+from digistore.outbox import Handler
+from digistore.payments import Payments
+from digistore.settings import Settings
+from digistore.short_urls import ShortUrls
+from digistore.support import Support
+from digistore.users import Users
+from digistore.wiring import DueReport, Shop, make_shop
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+E = TypeVar("E", bound=Event)
+THREADS = 16
+
+
+class Store:
+    """A shop for hosts without an event loop: scripts, Flask, Django, WSGI."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        files: str,
+        gateways: Sequence[PaymentGateway],
+        secret: str | Sequence[str],
+        settings: Settings | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        """Use the host's SQLite *engine*: its file, or the memory it shares.
+
+        digistore opens the file itself, with its own settings, and changes nothing of the host's.
+
+        Raises:
+            ConfigError: an engine, folder, secret or gateway that cannot be used.
+        """
+        self._begin(make_shop(Database(engine, clock), files, gateways, secret, settings))
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        files: str,
+        gateways: Sequence[PaymentGateway],
+        secret: str | Sequence[str],
+        settings: Settings | None = None,
+        clock: Clock = utc_now,
+    ) -> Self:
+        """Open a store.
+
+        Args:
+            url: of the database, such as ``sqlite:///shop.db``; ``sqlite://`` is in memory.
+            files: where the files are, such as ``file://./shop-files``.
+            gateways: how customers pay; the first that takes a currency is its default.
+            secret: at least 32 characters, or a list for rotation, newest first.
+            settings: what the host decides.
+            clock: returns the time in UTC.
+
+        Raises:
+            ConfigError: a database, folder, secret or gateway that cannot be used.
+        """
+        store = cls.__new__(cls)
+        shop = make_shop(Database.open(url, clock), files, gateways, secret, settings)
+        store._begin(shop)  # noqa: SLF001  its own
+        return store
+
+    def _begin(self, shop: Shop) -> None:
+        self._shop = shop
+        self.users = Users(shop.users)
+        self.files = Files(shop.files)
+        self.catalog = Catalog(shop.catalog)
+        self.orders = Orders(shop.orders)
+        self.entitlements = Entitlements(shop.entitlements)
+        self.payments = Payments(shop.payments)
+        self.support = Support(shop.support)
+        self.downloads = Downloads(shop.downloads)
+        self.short_urls = ShortUrls(shop.short_urls)
+        self.analytics = Analytics(shop.analytics)
+
+    def migrate(self) -> None:
+        """Bring the schema up to date; it is whole or unchanged, and may be run again."""
+        run(self._shop.migrate())
+
+    def check_schema(self) -> None:
+        """Compare the schema with what this version needs.
+
+        Raises:
+            ConfigError: they differ; the message names both and the command to run.
+        """
+        run(self._shop.check_schema())
+
+    def doctor(self) -> DoctorReport:
+        """Check every promise that can be checked, by reading only."""
+        return run(self._shop.examine())
+
+    def on(self, kind: type[E], handler: Handler[E], *, name: str) -> None:
+        """Let *handler* take events of *kind*, after the commit, at least once, by ``run_due``.
+
+        Raises:
+            Invalid: not an event type, or a name that has this type already.
+            ConfigError: an async handler, which needs ``AsyncStore``.
+        """
+        if inspect.iscoroutinefunction(handler):
+            raise ConfigError("an async handler needs AsyncStore")
+        self._shop.outbox.on(kind, handler, name)
+
+    def run_due(self, limit: int = 100) -> DueReport:
+        """Do one bounded round of all that must happen by itself.
+
+        Deliver events, send refunds of duplicates, reconcile, expire, close days, clean up. Call
+        it after webhooks, or every minute.
+        """
+        return run(self._shop.run_due(limit))
+
+    def close(self) -> None:
+        """Let go of connections."""
+        run(self._shop.close())
+
+    def __enter__(self) -> Self:
+        """Close the store at the end of a ``with`` block."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the store."""
+        self.close()
+
+
+class AsyncStore:
+    """The same shop for hosts with an event loop: ``await`` each operation."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        files: str,
+        gateways: Sequence[PaymentGateway],
+        secret: str | Sequence[str],
+        settings: Settings | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        """Use the host's SQLite *engine*, as :class:`Store` does.
+
+        Raises:
+            ConfigError: an engine, folder, secret or gateway that cannot be used.
+        """
+        self._begin(make_shop(Database(engine, clock), files, gateways, secret, settings))
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        files: str,
+        gateways: Sequence[PaymentGateway],
+        secret: str | Sequence[str],
+        settings: Settings | None = None,
+        clock: Clock = utc_now,
+    ) -> Self:
+        """Open a store; the arguments are those of :meth:`Store.open`.
+
+        Raises:
+            ConfigError: a database, folder, secret or gateway that cannot be used.
+        """
+        store = cls.__new__(cls)
+        shop = make_shop(Database.open(url, clock), files, gateways, secret, settings)
+        store._begin(shop)  # noqa: SLF001  its own
+        return store
+
+    def _begin(self, shop: Shop) -> None:
+        # A database that blocks must not stop the host's loop: each operation runs whole in a
+        # thread of this pool.
+        pool = self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="digistore")
+        self._shop = shop
+        self._whole = in_thread(shop, pool)
+        self.users = in_thread(shop.users, pool)
+        self.files = in_thread(shop.files, pool)
+        self.catalog = in_thread(shop.catalog, pool)
+        self.orders = in_thread(shop.orders, pool)
+        self.entitlements = in_thread(shop.entitlements, pool)
+        self.payments = in_thread(shop.payments, pool)
+        self.support = in_thread(shop.support, pool)
+        self.downloads = in_thread(shop.downloads, pool)
+        self.short_urls = in_thread(shop.short_urls, pool)
+        self.analytics = in_thread(shop.analytics, pool)
+
+    async def migrate(self) -> None:
+        """Bring the schema up to date; it is whole or unchanged, and may be run again."""
+        await self._whole.migrate()
+
+    async def check_schema(self) -> None:
+        """Compare the schema with what this version needs.
+
+        Raises:
+            ConfigError: they differ; the message names both and the command to run.
+        """
+        await self._whole.check_schema()
+
+    async def doctor(self) -> DoctorReport:
+        """Check every promise that can be checked, by reading only."""
+        return await self._whole.examine()
+
+    def on(self, kind: type[E], handler: Handler[E], *, name: str) -> None:
+        """Let *handler*, async or not, take events of *kind*: see :meth:`Store.on`.
+
+        An async handler runs on the loop that awaits ``run_due``, a blocking one in a thread.
+
+        Raises:
+            Invalid: not an event type, or a name that has this type already.
+        """
+        self._shop.outbox.on(kind, handler, name)
+
+    async def run_due(self, limit: int = 100) -> DueReport:
+        """Do one bounded round of all that must happen by itself: see :meth:`Store.run_due`."""
+        return await self._whole.run_due(limit)
+
+    async def close(self) -> None:
+        """Let go of connections and threads."""
+        await self._whole.close()
+        self._pool.shutdown()
+
+    async def __aenter__(self) -> Self:
+        """Close the store at the end of an ``async with`` block."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the store."""
+        await self.close()

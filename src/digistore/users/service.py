@@ -1,0 +1,372 @@
+"""``store.users``: making users, their roles, and finding out who acts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from digistore.audit import Change, record
+from digistore.blocking import Blocking, blocking
+from digistore.database import Prepared, Record
+from digistore.errors import AlreadyExists, Forbidden, Invalid, NotFound
+from digistore.fields import Input, Ref, Title, checked
+from digistore.ids import UserId
+from digistore.users.models import (
+    SYSTEM,
+    Actor,
+    HostUser,
+    Role,
+    User,
+    UserRef,
+    UserStatus,
+    Visitor,
+)
+from digistore.users.rules import NOBODY, THE_SYSTEM, Acting, login_form, normal_email
+from digistore.users.tables import user_roles, users
+
+if TYPE_CHECKING:
+    from digistore.database import Database, Transaction
+
+_WITH_ROLES = users.outerjoin(user_roles, user_roles.c.user_id == users.c.id)
+_ACTING = Prepared(
+    select(users.c.id, users.c.status, user_roles.c.role)
+    .select_from(_WITH_ROLES)
+    .where(users.c.id == bindparam("id"))
+)
+_BY_EXTERNAL_ID = Prepared(
+    select(
+        users.c.id,
+        users.c.status,
+        user_roles.c.role,
+        users.c.email,
+        users.c.name,
+        users.c.email_verified_at,
+    )
+    .select_from(_WITH_ROLES)
+    .where(users.c.external_id == bindparam("external_id"))
+)
+
+
+class _Person(Input):
+    external_id: Ref | None = None
+    name: Title | None = None
+
+
+class AsyncUsers:
+    """Users and roles: ``store.users``."""
+
+    def __init__(self, database: Database) -> None:
+        """Keep users in *database*."""
+        self._database = database
+
+    async def register(self, email: str, *, name: str | None = None) -> User:
+        """Make a customer who logs in by *email*.  Host-only.
+
+        Raises:
+            Invalid: not an address, or a name that cannot be used.
+            AlreadyExists: the address logs in already.
+        """
+        address = normal_email(email)
+        person = checked(_Person, name=name)
+        user = await self._database.transact(
+            lambda tx: _add(tx, "register", email=address, login=address, name=person.name)
+        )
+        if user is None:
+            raise AlreadyExists("user", "email")
+        return user
+
+    async def guest(self, email: str) -> User:
+        """Make a customer without a log-in; each call makes a new one.  Host-only.
+
+        Raises:
+            Invalid: not an address.
+        """
+        address = normal_email(email)
+        made = await self._database.transact(lambda tx: _add(tx, "guest", email=address))
+        return _made(made)
+
+    async def ensure(
+        self, external_id: str, *, email: str | None = None, name: str | None = None
+    ) -> User:
+        """Return the user with the host's own *external_id*, made or brought up to date.
+
+        What is not given stays as it is. Called again with the same values it writes nothing.
+        Host-only.
+
+        Raises:
+            Invalid: an id, address or name that cannot be used.
+        """
+        acting = await self._ensure(HostUser(external_id, email, name))
+        return await self._load(acting.user_id())
+
+    async def get(self, actor: Actor, user: UserRef) -> User:
+        """Return a user: one's own self, or anybody for operators.
+
+        Raises:
+            NotFound: no such user, or not theirs to see.
+        """
+        acting = await self.acting(actor)
+        user_id = await self.id_of(user)
+        if not (acting.is_operator or acting.is_user(user_id)):
+            raise NotFound("user", user_id)
+        return await self._load(user_id)
+
+    async def by_external_id(self, actor: Actor, external_id: str) -> User:
+        """Return the user with the host's own *external_id*.
+
+        Raises:
+            NotFound: no such user, or not theirs to see.
+        """
+        acting = await self.acting(actor)
+        rows = await self._database.fetch(_BY_EXTERNAL_ID, {"external_id": external_id})
+        if not rows or not (acting.is_operator or acting.is_user(rows[0][0])):
+            raise NotFound("user", external_id)
+        return await self._load(rows[0][0])
+
+    async def grant_role(self, actor: Actor, user: UserRef, role: Role) -> User:
+        """Add *role*; a role that is there already stays.  Roles add up (D3).
+
+        Raises:
+            Forbidden: not an operator, or the role operator by anybody but ``SYSTEM``.
+        """
+        return await self._change_role(actor, user, role, grant=True)
+
+    async def revoke_role(self, actor: Actor, user: UserRef, role: Role) -> User:
+        """Take *role* away; one that is not there stays away.  Purchases are never touched.
+
+        Raises:
+            Forbidden: not an operator, or the role operator by anybody but ``SYSTEM``.
+            Invalid: the role customer, which everybody has.
+        """
+        if role == Role.CUSTOMER:
+            raise Invalid("every user is a customer", fields={"role": "customer"})
+        return await self._change_role(actor, user, role, grant=False)
+
+    # What the other slices ask.
+
+    async def acting(self, actor: Visitor) -> Acting:
+        """Say who acts, with the roles they have now.
+
+        Raises:
+            Forbidden: nobody, or somebody who may no longer act.
+            NotFound: no such user.
+        """
+        if actor is None:
+            raise Forbidden("sign in first", reason="sign_in")
+        return await self.visitor(actor)
+
+    async def visitor(self, actor: Visitor) -> Acting:
+        """Say who looks; it may be nobody."""
+        if actor is None:
+            return NOBODY
+        if actor is SYSTEM:
+            return THE_SYSTEM
+        if isinstance(actor, HostUser):
+            return await self._ensure(actor)
+        user_id = actor.id if isinstance(actor, User) else actor
+        return _acting(await self._database.fetch(_ACTING, {"id": _text(user_id)}), user_id)
+
+    async def id_of(self, user: UserRef) -> str:
+        """Return the id behind any way of naming a user; a host's user is made if need be."""
+        if isinstance(user, HostUser):
+            return (await self._ensure(user)).user_id()
+        return user.id if isinstance(user, User) else _text(user)
+
+    async def _ensure(self, host: HostUser) -> Acting:
+        person = checked(_Person, external_id=host.external_id, name=host.name or None)
+        address = normal_email(host.email) if host.email else None
+        rows = await self._database.fetch(_BY_EXTERNAL_ID, {"external_id": person.external_id})
+        if rows:
+            email, name, verified = rows[0][3:6]
+            fresh = address in {None, email} and person.name in {None, name}
+            if fresh and (verified or not host.email_verified):
+                return _acting(rows, rows[0][0])
+        user_id = await self._database.transact(
+            lambda tx: _bring_up_to_date(tx, person, address, verified=host.email_verified)
+        )
+        return _acting(await self._database.fetch(_ACTING, {"id": user_id}), user_id)
+
+    async def _change_role(self, actor: Actor, user: UserRef, role: Role, *, grant: bool) -> User:
+        acting = await self.acting(actor)
+        acting.require_operator("change roles")
+        wanted = _role(role)
+        if wanted is Role.OPERATOR and not acting.system:
+            raise Forbidden("only SYSTEM changes who is an operator", reason="system_needed")
+        user_id = await self.id_of(user)
+        await self._database.transact(
+            lambda tx: _set_role(tx, acting.label, user_id, wanted, grant=grant)
+        )
+        return await self._load(user_id)
+
+    async def _load(self, user_id: str) -> User:
+        found = await self.load_many([user_id])
+        if not found:
+            raise NotFound("user", user_id)
+        return found[user_id]
+
+    async def load_many(self, user_ids: Iterable[str]) -> dict[str, User]:
+        """Return users by id, without asking who may see them."""
+        statement = (
+            select(users, user_roles.c.role)
+            .select_from(_WITH_ROLES)
+            .where(users.c.id.in_(list(user_ids)))
+        )
+        rows = await self._database.rows(statement)
+        roles: dict[str, set[Role]] = {}
+        for row in rows:
+            roles.setdefault(row.id, set()).add(Role(row.role))
+        return {row.id: _user(row._mapping, roles[row.id]) for row in rows}
+
+
+def _text(user_id: object) -> str:
+    if not isinstance(user_id, str):
+        raise NotFound("user")
+    return user_id
+
+
+def _role(role: Role) -> Role:
+    try:
+        return Role(role)
+    except ValueError:
+        raise Invalid("no such role", fields={"role": "unknown"}) from None
+
+
+def _acting(rows: Sequence[tuple[Any, ...]], user_id: str) -> Acting:
+    if not rows:
+        raise NotFound("user", user_id)
+    if rows[0][1] != UserStatus.ACTIVE:
+        raise Forbidden("this user may no longer act", reason="user_disabled")
+    return Acting(rows[0][0], frozenset(Role(row[2]) for row in rows))
+
+
+def _user(row: Record, roles: set[Role]) -> User:
+    return User(
+        id=row["id"],
+        external_id=row["external_id"],
+        email=row["email"],
+        email_verified_at=row["email_verified_at"],
+        name=row["name"],
+        roles=frozenset(roles),
+        status=row["status"],
+        created_at=row["created_at"],
+    )
+
+
+def _made(user: User | None) -> User:
+    if user is None:  # only an address or external id that is taken makes nobody
+        raise AssertionError
+    return user
+
+
+async def _add(
+    tx: Transaction,
+    cause: str,
+    *,
+    email: str | None = None,
+    login: str | None = None,
+    external_id: str | None = None,
+    name: str | None = None,
+    verified_at: datetime | None = None,
+) -> User | None:
+    """Add a customer; ``None`` if the log-in or external id is taken."""
+    user_id = tx.new_id("usr")
+    row = {
+        "id": user_id,
+        "external_id": external_id,
+        "email": email,
+        "email_verified_at": verified_at,
+        "login_email": login_form(login) if login else None,
+        "name": name,
+        "status": UserStatus.ACTIVE,
+        "version": 1,
+        "created_at": tx.now,
+    }
+    statement = insert(users).values(row).on_conflict_do_nothing().returning(users.c.id)
+    if await tx.first(statement) is None:
+        return None
+    await tx.rows(insert(user_roles).values(user_id=user_id, role=Role.CUSTOMER, granted_at=tx.now))
+    await record(tx, "system", cause, [Change("user", user_id, 1, {"role": "customer"})])
+    return _user(row, {Role.CUSTOMER})
+
+
+async def _bring_up_to_date(
+    tx: Transaction, person: _Person, email: str | None, *, verified: bool
+) -> str:
+    now = tx.now if verified and email else None
+    made = await _add(
+        tx,
+        "ensure",
+        external_id=person.external_id,
+        email=email,
+        name=person.name,
+        verified_at=now,
+    )
+    if made is not None:
+        return made.id
+    row = await tx.first(select(users).where(users.c.external_id == person.external_id))
+    if row is None:
+        raise AssertionError
+    values: dict[str, object] = {}
+    if email is not None and email != row.email:
+        values |= {"email": email, "email_verified_at": now}  # verified belongs to the address
+    elif verified and row.email is not None and row.email_verified_at is None:
+        values |= {"email_verified_at": tx.now}
+    if person.name is not None and person.name != row.name:
+        values |= {"name": person.name}
+    if values:
+        await _bump(tx, row.id, "system", "ensure", {}, **values)
+    return UserId(row.id)
+
+
+async def _set_role(tx: Transaction, actor: str, user_id: str, role: Role, *, grant: bool) -> None:
+    if await tx.first(select(users.c.id).where(users.c.id == user_id)) is None:
+        raise NotFound("user", user_id)
+    here = (user_roles.c.user_id == user_id) & (user_roles.c.role == role)
+    if grant:
+        statement = (
+            insert(user_roles)
+            .values(user_id=user_id, role=role, granted_at=tx.now)
+            .on_conflict_do_nothing()
+            .returning(user_roles.c.role)
+        )
+    else:
+        statement = delete(user_roles).where(here).returning(user_roles.c.role)  # type: ignore[assignment]
+    if await tx.first(statement) is not None:
+        verb = "granted" if grant else "revoked"
+        await _bump(tx, user_id, actor, f"role_{verb}", {verb: str(role)})
+
+
+async def _bump(
+    tx: Transaction,
+    user_id: str,
+    actor: str,
+    cause: str,
+    changes: dict[str, str],
+    **values: object,
+) -> None:
+    statement = (
+        update(users)
+        .where(users.c.id == user_id)
+        .values(version=users.c.version + 1, **values)
+        .returning(users.c.version)
+    )
+    row = await tx.first(statement)
+    if row is None:
+        raise AssertionError
+    await record(tx, actor, cause, [Change("user", user_id, row.version, changes)])
+
+
+class Users(Blocking[AsyncUsers]):
+    """The same without an event loop."""
+
+    register = blocking(AsyncUsers.register)
+    guest = blocking(AsyncUsers.guest)
+    ensure = blocking(AsyncUsers.ensure)
+    get = blocking(AsyncUsers.get)
+    by_external_id = blocking(AsyncUsers.by_external_id)
+    grant_role = blocking(AsyncUsers.grant_role)
+    revoke_role = blocking(AsyncUsers.revoke_role)

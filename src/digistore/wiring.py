@@ -1,0 +1,204 @@
+"""The wiring of one shop: every slice gets what stands before it, and no rules live here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import ColumnElement, select
+
+from digistore.analytics import AsyncAnalytics
+from digistore.blocking import port
+from digistore.catalog import AsyncCatalog
+from digistore.database import AnyRow, Database
+from digistore.database.migrations import check_schema, migrate
+from digistore.doctor import Doctor, DoctorReport
+from digistore.downloads import AsyncDownloads
+from digistore.entitlements import AsyncEntitlements, ProductLines
+from digistore.entitlements.tables import purchased_products
+from digistore.errors import ConfigError
+from digistore.files import AsyncFiles, open_backend
+from digistore.gateways import PaymentGateway
+from digistore.orders import AsyncOrders
+from digistore.orders.kinds import Kind, LineKind
+from digistore.orders.reads import order_in_flight
+from digistore.orders.service.starting import KEY_MARGIN
+from digistore.outbox import AsyncOutbox
+from digistore.payments import AsyncPayments, ReconcileReport, Refund, Settle
+from digistore.settings import Settings
+from digistore.short_urls import AsyncShortUrls
+from digistore.support import AsyncSupport, SupportLines
+from digistore.tokens import Secrets
+from digistore.users import Actor, AsyncUsers
+
+if TYPE_CHECKING:
+    from digistore.database import Transaction
+
+ROUND = "run_due"
+
+
+@dataclass(frozen=True, slots=True)
+class DueReport:
+    """What one round of ``run_due`` did; ``more`` says that another would find more."""
+
+    delivered: int
+    failed: int
+    reconciled: ReconcileReport
+    closed_requests: int
+    closed_days: int
+    swept_uploads: int
+    more: bool
+
+
+class _Readers:
+    """What the catalogue asks of those who know purchases and orders."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def live_purchase(self, user_id: str, product_id: str) -> str | None:
+        row = await self._purchase(user_id, product_id, purchased_products.c.live_key == 1)
+        return row.id if row else None
+
+    async def holds(self, user_id: str, product_id: str) -> bool:
+        anything = purchased_products.c.id.is_not(None)
+        return await self._purchase(user_id, product_id, anything) is not None
+
+    async def order_in_flight(self, user_id: str, product_id: str) -> str | None:
+        row = await order_in_flight(self._database, user_id, product_id)
+        return row.id if row else None
+
+    async def _purchase(
+        self, user_id: str, product_id: str, where: ColumnElement[bool]
+    ) -> AnyRow | None:
+        return await self._database.first(
+            select(purchased_products.c.id).where(
+                purchased_products.c.user_id == user_id,
+                purchased_products.c.product_id == product_id,
+                where,
+            )
+        )
+
+
+class Shop:
+    """All services of one store, made once, for either colour."""
+
+    def __init__(
+        self,
+        database: Database,
+        files: str,
+        gateways: Sequence[PaymentGateway],
+        secret: str | Sequence[str],
+        settings: Settings,
+    ) -> None:
+        """Wire every slice to those before it."""
+        self.database = database
+        self.gateways = _by_name(gateways, settings)
+        signer = Secrets(secret).signer("download")
+        self.users = AsyncUsers(database)
+        self.files = AsyncFiles(database, open_backend(files), settings)
+        self.catalog = AsyncCatalog(database, self.users, self.files, settings, _Readers(database))
+        kinds: dict[Kind, LineKind] = {
+            Kind.PRODUCT: ProductLines(),
+            Kind.SUPPORT: SupportLines(),
+        }
+        settle = Settle(database, kinds, settings)
+        self.orders = AsyncOrders(database, self.users, self.gateways, kinds, settle, settings)
+        self.entitlements = AsyncEntitlements(database, self.users)
+        self.payments = AsyncPayments(database, self.users, self.gateways, self.orders, settle)
+        self.support = AsyncSupport(
+            database,
+            self.users,
+            self.catalog,
+            self.entitlements,
+            self.orders,
+            settings,
+            self._refund,
+        )
+        self.downloads = AsyncDownloads(
+            database, self.users, self.entitlements, self.files, settings, signer
+        )
+        self.short_urls = AsyncShortUrls(database, self.users, settings)
+        self.analytics = AsyncAnalytics(database, self.users)
+        self.outbox = AsyncOutbox(database)
+        self.doctor = Doctor(database)
+
+    async def _refund(self, actor: Actor, line_id: str, reason: str) -> Refund:
+        return await self.payments.refund(actor, line_id, reason=reason)
+
+    async def migrate(self) -> None:
+        """Bring the schema up to date, in one transaction."""
+
+        async def work(tx: Transaction) -> None:
+            migrate(tx.connection)
+
+        await self.database.transact(work)
+
+    async def check_schema(self) -> None:
+        """Compare the schema with what is needed."""
+        with self.database.reading() as connection:
+            check_schema(connection)
+
+    async def run_due(self, limit: int) -> DueReport:
+        """Do one bounded round of all that must happen by itself."""
+        delivered, failed = await self.outbox.deliver(limit)
+        reconciled = await self.payments.reconcile(limit=limit)
+        closed_requests = await self.support.close_old(limit)
+        closed_days = await self.analytics.close_days(limit)
+        swept = await self.files.sweep(limit)
+        await self.outbox.beat(ROUND)
+        return DueReport(
+            delivered=delivered,
+            failed=failed,
+            reconciled=reconciled,
+            closed_requests=closed_requests,
+            closed_days=closed_days,
+            swept_uploads=swept,
+            more=delivered > 0 or limit in {closed_requests, closed_days, swept},
+        )
+
+    async def examine(self) -> DoctorReport:
+        """Check every promise that can be checked."""
+        return await self.doctor.examine()
+
+    async def close(self) -> None:
+        """Let go of gateways and database."""
+        for gateway in self.gateways.values():
+            await port(gateway.close())
+        self.database.close()
+
+
+def _by_name(
+    gateways: Sequence[PaymentGateway], settings: Settings
+) -> Mapping[str, PaymentGateway]:
+    named = {gateway.profile.name: gateway for gateway in gateways}
+    if len(named) != len(gateways) or named.keys() & {"free", "external"}:
+        raise ConfigError("gateways have names of their own; free and external are taken")
+    if len({gateway.profile.livemode for gateway in gateways}) > 1:
+        raise ConfigError("live and test gateways cannot stand in one store")
+    for gateway in gateways:
+        if settings.checkout_ttl > gateway.profile.key_ttl - KEY_MARGIN:
+            raise ConfigError(
+                f"checkout_ttl is too long for {gateway.profile.name}'s idempotency keys"
+            )
+    return named
+
+
+def make_shop(
+    database: Database,
+    files: str,
+    gateways: Sequence[PaymentGateway],
+    secret: str | Sequence[str],
+    settings: Settings | None,
+) -> Shop:
+    """Wire a shop; if that fails, the database is let go.
+
+    Raises:
+        ConfigError: a folder, secret or gateway that cannot be used.
+    """
+    try:
+        return Shop(database, files, gateways, secret, settings or Settings())
+    except BaseException:
+        database.close()
+        raise

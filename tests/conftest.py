@@ -1,0 +1,178 @@
+"""Shops for tests: each on its own database, in both colours, checked when the test is over."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from digistore import SYSTEM, AsyncStore, Money, Role, Store
+from digistore.catalog import Product
+from digistore.gateways.sandbox import SandboxGateway
+from digistore.orders import Checkout
+from digistore.settings import Settings
+from digistore.testing import FrozenClock, check_invariants
+from digistore.users import User
+
+SECRET = "a secret of at least thirty-two characters"
+RETURN = "https://shop.example/thanks"
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database; tests copy it, as migrating costs more than most of them."""
+    path = tmp_path_factory.mktemp("template") / "shop.db"
+    with Store.open(
+        f"sqlite:///{path}", files=f"file://{path.parent}/files", gateways=[], secret=SECRET
+    ) as store:
+        store.migrate()
+    return path
+
+
+class Awaited:
+    """An AsyncStore seen as a Store: every operation is awaited on a loop of its own."""
+
+    def __init__(self, store: AsyncStore, loop: asyncio.AbstractEventLoop) -> None:
+        self._target = store
+        self._loop = loop
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._target, name)
+        if name == "on":
+            return found
+        if not callable(found) or hasattr(found, "_service"):
+            return Awaited(found, self._loop)
+        return lambda *args, **kwargs: self._run(found(*args, **kwargs))
+
+    def _run(self, result: Any) -> Any:
+        async def whole() -> Any:
+            return await result
+
+        return self._loop.run_until_complete(whole()) if inspect.isawaitable(result) else result
+
+
+class Shop:
+    """A store with its sandbox and clock, and the words that tests are made of."""
+
+    def __init__(self, store: Store, sandbox: SandboxGateway, clock: FrozenClock) -> None:
+        self.store = store
+        self.sandbox = sandbox
+        self.clock = clock
+        self.seller = self.new_seller("seller@example.com")
+        self.operator = store.users.register("operator@example.com")
+        store.users.grant_role(SYSTEM, self.operator, Role.OPERATOR)
+        self.buyer = store.users.register("buyer@example.com")
+
+    def new_seller(self, email: str) -> User:
+        seller = self.store.users.register(email)
+        return self.store.users.grant_role(SYSTEM, seller, Role.SELLER)
+
+    def product(
+        self, title: str = "Async Python", price: Any = None, seller: Any = None, **kwargs: Any
+    ) -> Product:
+        """A product on sale with one release of one file."""
+        owner = self.seller if seller is None else seller
+        cost = Money("29.00", "USD") if price is None else price
+        product = self.store.catalog.add_product(owner, title=title, price=cost, **kwargs)
+        self.store.catalog.release(
+            owner, product, version="1.0", files={"book.pdf": f"{title} 1.0".encode()}
+        )
+        return self.store.catalog.put_on_sale(owner, product)
+
+    def checkout(self, product: Product, buyer: Any = None, **kwargs: Any) -> Checkout:
+        who = self.buyer if buyer is None else buyer
+        return self.store.orders.checkout(who, [product], return_url=RETURN, **kwargs)
+
+    def deliver(self, signed: tuple[bytes, dict[str, str]]) -> Any:
+        return self.store.payments.handle_webhook("sandbox", *signed)
+
+    def buy(self, product: Product, buyer: Any = None, **kwargs: Any) -> Checkout:
+        """A paid order."""
+        checkout = self.checkout(product, buyer, **kwargs)
+        if checkout.url is not None:
+            self.deliver(self.sandbox.pay(checkout))
+        return checkout
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Read the database as it is, past the library."""
+        target = getattr(self.store, "_target", self.store)
+        with target._shop.database.reading() as connection:
+            return [tuple(row) for row in connection.exec_driver_sql(sql)]
+
+    def count(self, table: str, where: str = "1 = 1") -> int:
+        return int(self.rows(f"SELECT count(*) FROM digistore_{table} WHERE {where}")[0][0])
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    return FrozenClock()
+
+
+@pytest.fixture
+def sandbox(clock: FrozenClock) -> SandboxGateway:
+    return SandboxGateway(clock=clock)
+
+
+OpenStore = Callable[..., Store]
+
+
+@pytest.fixture(params=["Store", "AsyncStore"])
+def open_store(
+    request: pytest.FixtureRequest,
+    template: Path,
+    tmp_path: Path,
+    clock: FrozenClock,
+    sandbox: SandboxGateway,
+) -> Iterator[OpenStore]:
+    """Open stores of one colour on one database; what they leave behind must be sound."""
+    path = tmp_path / "shop.db"
+    shutil.copy(template, path)
+    loop = asyncio.new_event_loop()
+    closers: list[Callable[[], None]] = []
+    common: dict[str, Any] = {
+        "files": f"file://{tmp_path}/files",
+        "gateways": [sandbox],
+        "secret": SECRET,
+        "clock": clock,
+    }
+
+    def make(**kwargs: Any) -> Store:
+        given = {**common, **kwargs}
+        if request.param == "Store":
+            store = Store.open(f"sqlite:///{path}", **given)
+            closers.append(store.close)
+            return store
+        awaited = AsyncStore.open(f"sqlite:///{path}", **given)
+        closers.append(lambda: loop.run_until_complete(awaited.close()))
+        return cast("Store", Awaited(awaited, loop))
+
+    yield make
+    for close in closers:
+        close()
+    with Store.open(f"sqlite:///{path}", **common) as store:
+        check_invariants(store)
+    loop.close()
+
+
+@pytest.fixture
+def store(open_store: OpenStore) -> Store:
+    return open_store()
+
+
+@pytest.fixture
+def shop(store: Store, sandbox: SandboxGateway, clock: FrozenClock) -> Shop:
+    """A shop in either colour."""
+    return Shop(store, sandbox, clock)
+
+
+@pytest.fixture
+def shop_with(
+    open_store: OpenStore, sandbox: SandboxGateway, clock: FrozenClock
+) -> Callable[..., Shop]:
+    """A shop with settings of its own: ``shop_with(duplicates="ask")``."""
+    return lambda **settings: Shop(open_store(settings=Settings(**settings)), sandbox, clock)
