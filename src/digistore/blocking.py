@@ -20,6 +20,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 P = ParamSpec("P")
 T = TypeVar("T")
 A = TypeVar("A")
+A_co = TypeVar("A_co", covariant=True)
 
 _without_loop: ContextVar[bool] = ContextVar("digistore_without_loop", default=False)
 _host_loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar(
@@ -66,10 +67,10 @@ async def _on_loop(coro: Coroutine[Any, Any, T]) -> T:
     return await coro
 
 
-class Blocking(Generic[A]):
+class Blocking(Generic[A_co]):
     """A blocking view of an async service; its methods are made by :func:`blocking`."""
 
-    def __init__(self, service: A) -> None:
+    def __init__(self, service: A_co) -> None:
         """Show *service* without an event loop."""
         self._service = service
 

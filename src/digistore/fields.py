@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from digistore.database.types import canonical_json
+from digistore.canonical import canonical_json
 from digistore.errors import Invalid
 
 MOST_METADATA = 16_384  # characters of JSON

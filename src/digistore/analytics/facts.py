@@ -94,14 +94,14 @@ def _summed(
     day = type_coerce(moment, BigInteger) // literal_column(str(DAY), BigInteger)
     word = literal_column(f"'{kind}'", Text) if isinstance(kind, str) else kind
     house = literal_column("''", Text)
-    return select(
-        day.label("day"),
-        func.coalesce(seller, house).label("seller"),
-        currency.label("currency"),
-        word.label("kind"),
-        many.label("many"),
-        amount.label("amount"),
-    ).group_by("day", "seller", "currency", "kind")
+    keys = {  # names that no column has: GROUP BY would mean the column
+        "of_day": day,
+        "of_seller": func.coalesce(seller, house),
+        "in_currency": currency,
+        "of_kind": word,
+    }
+    labelled = (key.label(name) for name, key in keys.items())
+    return select(*labelled, many, amount).group_by(*keys)
 
 
 def _sales(whose: Owner) -> Select[Any]:
@@ -210,14 +210,12 @@ _FIRST: Final = Prepared(
 async def happened(reader: Reader, first: date, last: date, seller: str | None) -> list[Entry]:
     """Count the facts of the days from *first* to *last*, of all sellers or only of *seller*."""
     start, stop = bounds(first, last)
-    if seller is None:
-        rows = await reader.rows(_OF_ALL, {"start": start, "stop": stop})
-    else:
-        rows = await reader.rows(_OF_ONE, {"start": start, "stop": stop, "seller": seller})
+    statement = _OF_ALL if seller is None else _OF_ONE
+    rows = await reader.fetch(statement, {"start": start, "stop": stop, "seller": seller})
     return entries(Fact(*row) for row in rows)
 
 
 async def first_fact(reader: Reader) -> datetime | None:
     """Return when the first fact was recorded; no refund is counted before its order."""
-    row = (await reader.rows(_FIRST))[0]
+    row = (await reader.fetch(_FIRST, {}))[0]
     return min((from_micros(moment) for moment in row if moment is not None), default=None)

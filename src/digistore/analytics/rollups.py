@@ -39,7 +39,7 @@ _OF_ONE: Final = Prepared(
 
 async def last_closed(reader: Reader) -> date | None:
     """Return the newest closed day."""
-    ((day,),) = await reader.rows(_LAST)
+    ((day,),) = await reader.fetch(_LAST, {})
     return None if day is None else date.fromisoformat(day)
 
 
@@ -48,11 +48,10 @@ async def stored(reader: Reader, first: date, last: date, seller: str | None) ->
 
     They are those of *seller*, or the sums over all sellers and the house.
     """
-    days = {"first": first.isoformat(), "last": last.isoformat()}
-    if seller is None:
-        rows = await reader.rows(_OF_ALL, days)
-    else:
-        rows = await reader.rows(_OF_ONE, {**days, "seller": seller})
+    statement = _OF_ALL if seller is None else _OF_ONE
+    rows = await reader.fetch(
+        statement, {"first": first.isoformat(), "last": last.isoformat(), "seller": seller}
+    )
     return [
         Entry(date.fromisoformat(day), seller or "", currency, Figure(figure), value)
         for day, currency, figure, value in rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 from digistore.analytics.facts import first_fact, happened
@@ -13,7 +15,7 @@ from digistore.errors import Forbidden, Invalid
 from digistore.users import Acting, Actor, Role
 
 if TYPE_CHECKING:
-    from digistore.database import Database, Reader, Transaction
+    from digistore.database import Database, Reader
     from digistore.users import AsyncUsers
 
 
@@ -71,7 +73,7 @@ class AsyncAnalytics:
 
         days = await self._database.read(due)
         for day in days:
-            await self._database.transact(lambda tx, day=day: close(tx, day))
+            await self._database.transact(partial(close, day=day))
         return len(days)
 
     # Within.

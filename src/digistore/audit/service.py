@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert, select, tuple_
 
 from digistore.audit.tables import audit
+from digistore.canonical import canonical_sha256
 from digistore.clock import to_micros
-from digistore.database.types import canonical_json
 
 if TYPE_CHECKING:
     from digistore.database import Transaction
@@ -70,7 +69,7 @@ def digest_of(
         dict(change.changes),
         previous.hex() if previous else None,
     ]
-    return hashlib.sha256(canonical_json(content).encode()).digest()
+    return canonical_sha256(content)
 
 
 async def _previous(

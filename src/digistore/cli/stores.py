@@ -36,7 +36,7 @@ def host_store(reference: str | None, command: str) -> Store:
         sys.path.insert(0, here)
     try:
         found = attrgetter(name)(importlib.import_module(module_name))
-        if inspect.isroutine(found) and not inspect.iscoroutinefunction(found):
+        if callable(found) and not inspect.iscoroutinefunction(found):
             found = found()
     except Exception as error:
         raise ConfigError(
@@ -79,7 +79,7 @@ def _reading(url: str) -> str:
     except ArgumentError:
         return url  # the store says what is wrong with it
     path = parsed.database or ""
-    if parsed.get_backend_name() != "sqlite" or path.startswith("file:") or ":memory:" in path:
+    if parsed.get_backend_name() != "sqlite" or path.startswith("file:"):
         return url
     if not Path(path).is_file():
         raise ConfigError(f"there is no database at {path or 'an empty path'}")

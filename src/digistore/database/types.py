@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from digistore.canonical import canonical_json
 from digistore.clock import from_micros, to_micros
 
 MOST = 2**53 - 1  # what JSON and every driver can carry exactly
@@ -138,11 +139,6 @@ class Digest(TypeDecorator[bytes]):
 
     impl = LargeBinary
     cache_ok = True
-
-
-def canonical_json(value: object) -> str:
-    """Return the one spelling of *value* that digests and fingerprints are made of."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def references(target: str) -> ForeignKey:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from sqlalchemy import text
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 CHUNK = 500  # rows that a walk holds at a time
 
-Walked = AsyncIterator[str]
+Walked: TypeAlias = AsyncGenerator[str, None]
 
 
 class Check(Protocol):
@@ -65,9 +66,10 @@ class Walk:
 
     async def find(self, reader: Reader, most: int) -> list[str]:
         """Return what the walk finds; it ends once that is enough."""
-        found: list[str] = []
-        async for subject in self.walk(reader):
-            found.append(subject)
-            if len(found) == most:
-                break
-        return found
+        found: dict[str, None] = {}
+        async with aclosing(self.walk(reader)) as walked:
+            async for subject in walked:
+                found[subject] = None
+                if len(found) == most:
+                    break
+        return list(found)

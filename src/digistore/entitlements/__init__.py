@@ -4,6 +4,7 @@ It owns purchases and the log of facts behind them. It must never ask a gateway 
 no code of it flips access: access follows from facts.
 """
 
+from digistore.entitlements.facts import AccessState
 from digistore.entitlements.kind import ProductLines
 from digistore.entitlements.ledger import EntitlementLedger, MemoryLedger, SqlLedger
 from digistore.entitlements.models import (
@@ -16,7 +17,6 @@ from digistore.entitlements.models import (
     PurchasedProduct,
     PurchaseRef,
 )
-from digistore.entitlements.rules import AccessState
 from digistore.entitlements.service import AsyncEntitlements, Entitlements
 
 __all__ = [

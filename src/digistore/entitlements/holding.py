@@ -13,15 +13,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from digistore.audit import Change
 from digistore.database import Record
-from digistore.entitlements.rules import (
-    AccessState,
-    Fact,
-    FactKind,
-    FactState,
-    Grant,
-    choose,
-    decide,
-)
+from digistore.entitlements.facts import AccessState, Fact, FactKind, FactState
+from digistore.entitlements.rules import Grant, choose, decide
 from digistore.entitlements.tables import entitlement_facts, holdings, purchased_products
 from digistore.events import (
     AccessGranted,

@@ -10,6 +10,7 @@ from sqlalchemy import Executable, select
 
 from digistore.audit import Change
 from digistore.database import Database, Reader
+from digistore.entitlements.facts import AccessState, Fact, FactKind, FactState
 from digistore.entitlements.holding import (
     Moment,
     StoredGrant,
@@ -19,7 +20,6 @@ from digistore.entitlements.holding import (
     lock,
     stored_grants,
 )
-from digistore.entitlements.rules import AccessState, Fact, FactKind, FactState
 from digistore.entitlements.tables import purchased_products
 from digistore.errors import AlreadyOwned
 from digistore.orders.kinds import Cause, Draft, Heard, Outcome, SoldLine

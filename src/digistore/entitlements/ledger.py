@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
+from digistore.entitlements.facts import Fact
 from digistore.entitlements.holding import fact_row, read_fact
-from digistore.entitlements.rules import Fact
 from digistore.entitlements.tables import entitlement_facts, purchased_products
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from digistore.catalog import Product
-from digistore.entitlements.rules import AccessState
+from digistore.entitlements.facts import AccessState
 from digistore.fields import Metadata, Model
 from digistore.ids import OrderId, OrderLineId, ProductId, PurchasedProductId, ReleaseId, UserId
 

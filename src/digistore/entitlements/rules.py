@@ -4,47 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
 
+from digistore.entitlements.facts import AccessState, Decision, Fact, FactKind, FactState
 from digistore.settings import AccessPolicy, Effect
-
-
-class FactKind(StrEnum):
-    """What a fact is about."""
-
-    PAYMENT = "payment"
-    REFUND = "refund"
-    DISPUTE = "dispute"
-    OPERATOR = "operator"
-
-
-class FactState(StrEnum):
-    """What a fact says of it."""
-
-    SUCCEEDED = "succeeded"
-    PENDING = "pending"
-    FAILED = "failed"
-    CANCELED = "canceled"
-    WARNING = "warning"
-    OPEN = "open"
-    WON = "won"
-    LOST = "lost"
-    PREVENTED = "prevented"
-    CLOSED = "closed"
-    UNASSIGNED = "unassigned"  # lost, but nobody has said yet which lines
-    REVOKED = "revoked"
-    RESTORED = "restored"
-
-
-class AccessState(StrEnum):
-    """What a grant is worth, or holds."""
-
-    LIVE = "live"
-    SUSPENDED = "suspended"
-    STANDBY = "standby"
-    REVOKED = "revoked"
-
 
 MONEY_IS_BACK = frozenset({FactState.PENDING, FactState.SUCCEEDED})
 REFUND_RANK = (FactState.PENDING, FactState.SUCCEEDED, FactState.FAILED, FactState.CANCELED)
@@ -53,39 +15,6 @@ ACCESS: Mapping[Effect, AccessState] = {
     Effect.SUSPEND: AccessState.SUSPENDED,
     Effect.REVOKE: AccessState.REVOKED,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One thing that is known of a grant; ``amount`` in minor units of its order's currency.
-
-    ``about`` names the payment, refund or dispute; of a dispute the highest ``ticket`` has the
-    last word; ``access`` is what this one refund was said to do.
-    """
-
-    grant_id: str
-    about: str
-    kind: FactKind
-    state: FactState
-    amount: int
-    at: datetime
-    ticket: int = 0
-    access: Effect | None = None
-    actor: str = "system"
-    reason: str | None = None
-
-    @property
-    def key(self) -> tuple[str, str, str, int, int]:
-        """What tells this fact from others: told again, it is the same."""
-        return self.grant_id, self.about, self.state, self.amount, self.ticket
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a grant is worth (``None``: nothing was paid) and the facts that decided it."""
-
-    state: AccessState | None
-    because: tuple[Fact, ...]
 
 
 def effects_of(policy: AccessPolicy) -> Mapping[tuple[FactKind, FactState], Effect]:
@@ -108,7 +37,7 @@ def decide(facts: Iterable[Fact], policy: AccessPolicy) -> Decision:
     that refund says so.  Neither the order of arrival nor repeats change the answer.
     """
     words = {fact.about: fact for fact in sorted(facts, key=by_last_word)}.values()
-    paid = [fact for fact in words if fact.kind is FactKind.PAYMENT]
+    paid = [f for f in words if (f.kind, f.state) == (FactKind.PAYMENT, FactState.SUCCEEDED)]
     if not paid:
         return Decision(state=None, because=())
     back = [f for f in words if f.kind is FactKind.REFUND and f.state in MONEY_IS_BACK]
@@ -126,9 +55,11 @@ def by_last_word(fact: Fact) -> tuple[int, int, bool, tuple[str, str, str, int, 
     """Sort so that the last word stands last.
 
     A refund only climbs its rank; of a dispute the newest ticket counts, as an appeal may open
-    it again, and of one ticket what an operator has assigned.
+    it again, and of one ticket what an operator has assigned.  Success is a payment's last word.
     """
-    rank = REFUND_RANK.index(fact.state) if fact.kind is FactKind.REFUND else 0
+    rank = int(fact.state is FactState.SUCCEEDED)
+    if fact.kind is FactKind.REFUND:
+        rank = REFUND_RANK.index(fact.state)
     return rank, fact.ticket, fact.state is not FactState.UNASSIGNED, fact.key
 
 

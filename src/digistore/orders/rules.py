@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from digistore.canonical import canonical_sha256
 from digistore.catalog import PayWhatYouWant, Price, Product
-from digistore.database.types import canonical_json
 from digistore.errors import Invalid
 from digistore.money import Money
 from digistore.orders.kinds import Draft
@@ -128,7 +127,7 @@ LINE_SNAPSHOT = (
 
 
 def _sha256(content: object) -> str:
-    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+    return canonical_sha256(content).hex()
 
 
 def checked_url(url: str, field: str, hosts: Collection[str]) -> str:

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from copy import copy
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Executable, Table, insert, update
-
 from digistore.gateways import DisputeState, PaymentSnapshot
 from digistore.orders.kinds import Kind, Outcome
-from digistore.orders.writes import set_attempt, set_line, set_order
 from digistore.payments.models import ActionKind, Disposition, PaymentState, RefundStatus
-from digistore.payments.tables import (
-    dispute_lines,
-    disputes,
-    payment_actions,
-    payments,
-    refund_lines,
-    refunds,
-)
 from digistore.settings import AccessPolicy, Effect
 
 
@@ -245,6 +234,14 @@ class Book:
         self.actions.append(action)
         return action
 
+    def ask_again(
+        self, kind: ActionKind, subject: str, payment: PaymentFacts | None = None
+    ) -> None:
+        """Put something before an operator that is true still, whatever was decided before."""
+        action = self.act(kind, subject, payment)
+        action.open_key, action.resolved_at, action.choice = 1, None, None
+        action.resolved_by, action.resolution = None, None
+
     def settle_action(
         self, kind: ActionKind, subject: str, choice: str, resolution: str | None = None
     ) -> None:
@@ -297,50 +294,3 @@ def _copy(entry: Any, **values: object) -> Any:  # noqa: ANN401  an entry
     for name, value in values.items():
         setattr(twin, name, value)
     return twin
-
-
-_TABLES: Mapping[type[Any], Table] = {
-    PaymentFacts: payments,
-    RefundFacts: refunds,
-    DisputeFacts: disputes,
-    ActionFacts: payment_actions,
-}
-_WRITERS: Mapping[type[Any], Callable[..., Executable]] = {
-    OrderFacts: set_order,
-    LineFacts: set_line,
-    AttemptFacts: set_attempt,
-}
-_APART = {"lines", "policy"}
-
-
-def differences(book: Book) -> list[Executable]:
-    """Return the statements that store what has changed, in the order that constraints need."""
-    return [statement for entry in book.changed() for statement in _store(entry, book.was(entry))]
-
-
-def _store(entry: Any, stored: Any) -> list[Executable]:  # noqa: ANN401  an entry
-    names = [one.name for one in fields(entry) if one.name not in _APART]
-    values = {name: getattr(entry, name) for name in names}
-    if stored is not None:
-        values = {name: value for name, value in values.items() if value != getattr(stored, name)}
-    if type(entry) in _WRITERS:
-        return [_WRITERS[type(entry)](entry.id, **values)]
-    table = _TABLES[type(entry)]
-    statements: list[Executable] = []
-    if stored is None:
-        statements.append(insert(table).values(values))
-    elif values:
-        statements.append(update(table).where(table.c.id == entry.id).values(values))
-    if isinstance(entry, RefundFacts):
-        known = stored.lines if stored else {}
-        rows = [
-            {"refund_id": entry.id, "order_line_id": line, "amount": amount, "tax": 0}
-            for line, amount in entry.lines.items()
-            if line not in known
-        ]
-        statements += [insert(refund_lines).values(rows)] if rows else []
-    if isinstance(entry, DisputeFacts):
-        fresh = entry.lines - (stored.lines if stored else set())
-        rows = [{"dispute_id": entry.id, "order_line_id": line} for line in sorted(fresh)]
-        statements += [insert(dispute_lines).values(rows)] if rows else []
-    return statements

@@ -7,6 +7,7 @@ updates, and never outlive the money that paid for it.
 from digistore.support.kind import SupportLines
 from digistore.support.models import (
     Eligibility,
+    RecordedRefund,
     SupportCheckout,
     SupportMessage,
     SupportOffer,
@@ -19,6 +20,7 @@ from digistore.support.service import AsyncSupport, Support
 __all__ = [
     "AsyncSupport",
     "Eligibility",
+    "RecordedRefund",
     "Support",
     "SupportCheckout",
     "SupportLines",

@@ -10,8 +10,9 @@ from sqlalchemy import Executable, insert, select, tuple_, update
 
 from digistore.audit import Change
 from digistore.database import AnyRow, Database, Reader
+from digistore.entitlements.facts import AccessState, Fact, FactKind, FactState
 from digistore.entitlements.holding import fact_row, lock, read_fact
-from digistore.entitlements.rules import AccessState, Fact, FactKind, FactState, decide, refusal
+from digistore.entitlements.rules import decide, refusal
 from digistore.entitlements.tables import purchased_products
 from digistore.errors import AccessRequired
 from digistore.events import SupportCanceled, SupportPaid, SupportReopened

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from pydantic import Field, field_validator
 
@@ -15,6 +15,7 @@ from digistore.ids import (
     OrderLineId,
     ProductId,
     PurchasedProductId,
+    RefundId,
     SupportOfferId,
     SupportRequestId,
     UserId,
@@ -96,6 +97,18 @@ class SupportCheckout(Model):
 
     request: SupportRequest
     checkout: Checkout
+
+
+class RecordedRefund(Protocol):
+    """What a waiver gives back: a refund as payments records it."""
+
+    @property
+    def id(self) -> RefundId:
+        """The refund's id."""
+
+    @property
+    def amount(self) -> Money:
+        """What goes back."""
 
 
 class Eligibility(Model):

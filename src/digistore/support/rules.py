@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from digistore.entitlements.rules import AccessState
+from digistore.entitlements.facts import AccessState
 from digistore.errors import Invalid, InvalidTransition
 from digistore.money import Money
 from digistore.orders.kinds import Outcome

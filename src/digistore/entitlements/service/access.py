@@ -10,8 +10,9 @@ from sqlalchemy import bindparam, select
 from digistore.catalog.tables import releases
 from digistore.clock import from_micros
 from digistore.database import Prepared
+from digistore.entitlements.facts import AccessState
 from digistore.entitlements.models import Access, LatestRelease, PurchasedProduct
-from digistore.entitlements.rules import AccessState, refusal
+from digistore.entitlements.rules import refusal
 from digistore.entitlements.tables import purchased_products
 from digistore.ids import OrderId, OrderLineId, ProductId, PurchasedProductId, ReleaseId, UserId
 

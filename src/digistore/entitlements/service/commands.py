@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, update
 
 from digistore.audit import Change, record
+from digistore.entitlements.facts import Fact, FactKind, FactState
 from digistore.entitlements.holding import (
     Moment,
     StoredGrant,
@@ -17,7 +18,6 @@ from digistore.entitlements.holding import (
     stored_grants,
 )
 from digistore.entitlements.kind import OUTCOMES
-from digistore.entitlements.rules import Fact, FactKind, FactState
 from digistore.entitlements.tables import purchased_products
 from digistore.errors import NotFound
 from digistore.orders.writes import lock_order, set_outcome

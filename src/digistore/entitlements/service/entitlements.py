@@ -13,6 +13,7 @@ from digistore.catalog.service import products as catalog_rows
 from digistore.catalog.tables import releases
 from digistore.clock import from_micros, to_micros
 from digistore.database import Record
+from digistore.entitlements.facts import AccessState, FactState
 from digistore.entitlements.holding import facts_of, grants_of, stored_grants
 from digistore.entitlements.models import (
     Access,
@@ -24,7 +25,7 @@ from digistore.entitlements.models import (
     PurchasedProduct,
     PurchaseRef,
 )
-from digistore.entitlements.rules import AccessState, FactState, decide, refusal
+from digistore.entitlements.rules import decide, refusal
 from digistore.entitlements.service import access
 from digistore.entitlements.service.commands import say
 from digistore.entitlements.tables import purchased_products

@@ -79,7 +79,7 @@ async def place(tx: Transaction, wish: Wish, kinds: Mapping[Kind, LineKind]) -> 
         return known, False
     for draft in wish.drafts:
         await kinds[draft.kind].admit(tx, wish.buyer_id, draft)
-        if draft.kind is Kind.PRODUCT and not draft.allow_repeat:
+        if draft.kind is Kind.PRODUCT:
             await _refuse_in_flight(tx, wish.buyer_id, draft)
     blockers = await _blockers(tx, wish)
     if blockers:

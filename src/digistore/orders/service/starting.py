@@ -22,6 +22,7 @@ from digistore.errors import (
     GatewayUnavailable,
 )
 from digistore.gateways import (
+    Cap,
     CheckoutRef,
     PaymentGateway,
     PaymentSnapshot,
@@ -136,7 +137,10 @@ class Starter:
         await self._settling.close(order_id, actor, cause, cancel=cancel)
 
     async def end_attempt(self, order_id: str, cause: str) -> None:
-        """End the checkout of an order at its gateway; if it was paid, that is settled."""
+        """End the checkout of an order at its gateway; if it was paid, that is settled.
+
+        A gateway that cannot end a checkout is asked what became of it.
+        """
         attempt = await live_attempt(self._database, order_id)
         if attempt is not None and attempt.state in {"creating", "unknown"}:
             await self.finish(attempt)
@@ -144,12 +148,16 @@ class Starter:
         if attempt is not None and attempt.checkout_id is not None:
             gateway = self._gateways[attempt.gateway]
             ticket = await self._database.transact(lambda tx: take_ticket(tx, attempt.id))
+            ends = Cap.EXPIRE in gateway.profile.capabilities
             try:
-                snapshot = await port(gateway.expire(attempt.checkout_id))
+                if ends:
+                    snapshot = await port(gateway.expire(attempt.checkout_id))
+                else:
+                    snapshot = await port(gateway.fetch(CheckoutRef(attempt.checkout_id)))
             except CheckoutNotFound:
-                snapshot = None
-            if snapshot is not None:
-                await self._settling.settle(snapshot, ticket, cause)
+                await self._database.transact(lambda tx: _give_up(tx, attempt, "abandoned", "lost"))
+                return
+            await self._settling.settle(snapshot, ticket, cause)
 
 
 async def _record(tx: Transaction, attempt: AnyRow, snapshot: PaymentSnapshot) -> int:
@@ -183,7 +191,7 @@ async def _give_up(tx: Transaction, attempt: AnyRow, state: str, code: str) -> N
     change = await lock_order(tx, attempt.order_id)
     await tx.rows(
         set_attempt(attempt.id, state=state, live_key=None, failure=code, next_check_at=None).where(
-            payment_attempts.c.state.in_(("creating", "unknown"))
+            payment_attempts.c.state.in_(("creating", "unknown", "open"))
         )
     )
     told = replace(change, changes={"attempt": attempt.id, "attempt_state": state})

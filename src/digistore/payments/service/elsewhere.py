@@ -9,8 +9,9 @@ from digistore.errors import IdempotencyConflict, Invalid, NotRefundable
 from digistore.fields import Input, Name, Reason, Ref, Time
 from digistore.money import Money
 from digistore.payments.book import Book, PaymentFacts, RefundFacts
-from digistore.payments.models import PaymentState, RefundStatus
+from digistore.payments.models import ActionKind, Choice, PaymentState, RefundStatus
 from digistore.payments.rules.derive import left_on, spread_refund
+from digistore.payments.rules.judge import ASKS
 
 
 class ReceivedInput(Input):
@@ -99,10 +100,7 @@ def give_back(book: Book, returned: Returned) -> str:
         NotRefundable: not paid, paid through a gateway, or above what is left.
         Invalid: another currency.
     """
-    payment = book.covering
-    if payment is None or payment.gateway != "external":
-        reason = "not_paid" if payment is None else "paid_by_gateway: use refund"
-        raise NotRefundable(reason)
+    payment = _returnable(book, returned.line_id)
     key = f"rf:ext:{payment.id}:{returned.reference}"
     known = next((one for one in book.refunds if one.key == key), None)
     if known is not None:
@@ -110,7 +108,8 @@ def give_back(book: Book, returned: Returned) -> str:
             raise IdempotencyConflict(returned.reference)
         return known.id
     lines = [line for line in book.lines if returned.line_id in {None, line.id}]
-    left = min(payment.left, sum(left_on(book, line) for line in lines))
+    covers = payment.cover_key is not None
+    left = min(payment.left, sum(left_on(book, line) for line in lines)) if covers else payment.left
     amount = left if returned.amount is None else returned.amount.amount
     if returned.amount is not None and returned.amount.currency != payment.currency:
         raise Invalid(f"the payment was in {payment.currency}", fields={"amount": "currency"})
@@ -134,6 +133,30 @@ def give_back(book: Book, returned: Returned) -> str:
         actor=book.actor,
         succeeded_at=returned.returned_at,
     )
-    spread_refund(book, refund, lines)
+    spread_refund(book, refund, lines if covers else [])
     book.refunds.append(refund)
+    if not covers and amount == payment.left:
+        for kind in (*ASKS.values(), ActionKind.DUPLICATE):
+            book.settle_action(kind, payment.id, Choice.REFUND, returned.reason)
     return refund.id
+
+
+def _returnable(book: Book, line_id: str | None) -> PaymentFacts:
+    """Return the payment that money was given back of: first what came for nothing.
+
+    Raises:
+        NotRefundable: nothing was received elsewhere.
+    """
+    external = [
+        one
+        for one in book.payments
+        if one.gateway == "external" and one.state is PaymentState.SUCCEEDED
+    ]
+    if line_id is None:
+        external.sort(key=lambda one: one.cover_key is not None or one.left == 0)
+    else:
+        external = [one for one in external if one.cover_key is not None]
+    if not external:
+        reason = "not_paid" if book.covering is None else "paid_by_gateway: use refund"
+        raise NotRefundable(reason)
+    return external[0]

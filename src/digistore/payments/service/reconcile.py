@@ -143,12 +143,11 @@ class Reconciler:
             await self._starter.finish(row)
             return
         ticket = await self._database.transact(lambda tx: _look_again(tx, row))
-        canceled = await self._is_canceled(row.order_id)
+        if await self._is_canceled(row.order_id):
+            await self._starter.end_attempt(row.order_id, "reconcile")
+            return
         gateway = self._gateways[row.gateway]
-        if canceled and Cap.EXPIRE in gateway.profile.capabilities:
-            snapshot = await port(gateway.expire(row.checkout_id))
-        else:
-            snapshot = await port(gateway.fetch(CheckoutRef(row.checkout_id)))
+        snapshot = await port(gateway.fetch(CheckoutRef(row.checkout_id)))
         await self._settle.settle(snapshot, ticket, "reconcile")
 
     async def _is_canceled(self, order_id: str) -> bool:

@@ -22,7 +22,7 @@ from digistore.ids import new_id
 from digistore.orders.kinds import Heard, Kind, LineKind, SoldLine
 from digistore.orders.tables import payment_attempts
 from digistore.orders.writes import lock_order, set_outcome
-from digistore.payments.book import Book, PaymentFacts, differences
+from digistore.payments.book import Book, PaymentFacts
 from digistore.payments.models import ActionKind, PaymentState
 from digistore.payments.reading import read_book, read_orphan
 from digistore.payments.rules.derive import (
@@ -37,6 +37,7 @@ from digistore.payments.rules.judge import judge_all
 from digistore.payments.rules.merge import merge
 from digistore.payments.service.telling import events_of
 from digistore.payments.tables import disputes, payments, refunds
+from digistore.payments.writing import differences
 
 if TYPE_CHECKING:
     from digistore.database import Database, Reader, Transaction
@@ -72,6 +73,9 @@ class Settle:
         if snapshot.whose is Whose.FOREIGN:
             return
         order_id, payment_id = await find(self._database, snapshot)
+        known = order_id is not None or payment_id is not None
+        if snapshot.whose is Whose.UNKNOWN and not known:
+            return
 
         def take_in(book: Book) -> None:
             merge(book, snapshot, ticket)
@@ -147,7 +151,7 @@ class Settle:
         take_outcomes(book, _merged(heard), refund_duplicates=self._refund_duplicates)
         for told in heard:
             for kind, subject in told.actions:
-                book.act(ActionKind(kind), subject, book.covering)
+                book.ask_again(ActionKind(kind), subject, book.covering)
         derive(book)
         changed = _bump_versions(book)
         await tx.batch(_in_order(book, heard))
@@ -228,13 +232,14 @@ class Settle:
             order = book.order
             if order is None or order.state not in {"open", "expired"}:
                 return
-            if cancel:
+            live = [attempt for attempt in book.attempts if attempt.live_key]
+            over = book.now >= order.expires_at
+            if cancel and not (cause == "replaced" and over):
                 order.canceled_at = order.canceled_at or book.now
-            elif book.now >= order.expires_at:
+            elif over and not live:
                 order.expired_at = order.expired_at or book.now
-            for attempt in book.attempts:
-                if attempt.live_key and attempt.checkout_id is not None and cancel:
-                    attempt.next_check_at = book.now
+            for attempt in live:  # the gateway could not end it: ask again soon
+                attempt.next_check_at = book.now
 
         await self.apply(order_id, None, end, actor, cause)
 

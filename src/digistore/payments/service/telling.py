@@ -42,7 +42,7 @@ def _base(book: Book) -> dict[str, object]:
     return {"id": EventId(book.new_id("evt")), "at": book.now, "actor": book.actor}
 
 
-def _make(kind: type[Event], book: Book, **ids: object) -> Event:
+def _make(kind: type[Event], book: Book, /, **ids: object) -> Event:
     return kind.model_validate({**_base(book), **ids})
 
 

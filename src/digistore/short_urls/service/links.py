@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, func, or_, select, tuple_, type_coerce, update
+from sqlalchemy import Text, func, or_, select, tuple_, type_coerce, update
 from sqlalchemy.dialects.postgresql import insert
 
 from digistore.audit import Change, record
@@ -21,8 +21,7 @@ from digistore.users import Acting, Role
 from digistore.users.tables import user_roles
 
 if TYPE_CHECKING:
-    from digistore.database import Reader, Transaction
-    from digistore.database.transaction import AnyRow
+    from digistore.database import AnyRow, Reader, Transaction
 
 NOUN = "short URL"
 ENTITY = "short_url"
@@ -33,7 +32,7 @@ ANYWHERE = or_(
     select(user_roles.c.user_id)
     .where(
         user_roles.c.user_id == short_urls.c.owner_id,
-        user_roles.c.role == bindparam("operator", Role.OPERATOR.value),  # named: it is prepared
+        user_roles.c.role == Role.OPERATOR.value,
     )
     .exists(),
 ).label("anywhere")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, insert, select, update
 
@@ -58,7 +58,7 @@ async def find(database: Database, code: str, domain: str) -> Found:
     rows = await database.fetch(_FIND, {"domain": host, "code": stored})
     if not rows:
         raise NotFound(NOUN)
-    return Found(*tuple[Any, ...](rows[0]))
+    return Found(*rows[0])
 
 
 async def take_visit(database: Database, link_id: str) -> bool:

@@ -11,7 +11,7 @@ from digistore.blocking import Blocking, blocking
 from digistore.catalog import ProductRef
 from digistore.catalog.tables import products
 from digistore.clock import from_micros, to_micros
-from digistore.entitlements.rules import AccessState
+from digistore.entitlements.facts import AccessState
 from digistore.entitlements.service.entitlements import purchase_of
 from digistore.entitlements.tables import purchased_products
 from digistore.errors import (
@@ -30,6 +30,7 @@ from digistore.orders.service.cashier import Terms
 from digistore.paging import Page, checked_limit, decode_cursor, encode_cursor
 from digistore.support.models import (
     Eligibility,
+    RecordedRefund,
     SupportCheckout,
     SupportOffer,
     SupportRequest,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from digistore.database import Database, Transaction
     from digistore.entitlements import AsyncEntitlements
     from digistore.orders import AsyncOrders
-    from digistore.payments import Refund
+    from digistore.orders.service.placing import Wish
     from digistore.settings import Settings
     from digistore.users import AsyncUsers
 
@@ -80,7 +81,7 @@ class AsyncSupport(Conversation):
         entitlements: AsyncEntitlements,
         orders: AsyncOrders,
         settings: Settings,
-        refund: Callable[[Actor, str, str], Awaitable[Refund]],
+        refund: Callable[[Actor, str, str], Awaitable[RecordedRefund]],
     ) -> None:
         """Sell help by *orders*; *refund* gives back what was paid for a line."""
         super().__init__(database, users, entitlements, settings)
@@ -208,22 +209,11 @@ class AsyncSupport(Conversation):
             title=f"{found.title}: {given.kind}",
             unit_price=offer.price.amount,
         )
-        purchase_id = access.purchase.id
-        extra = (given.kind, given.subject, given.body, purchase_id)
+        extra = (given.kind, given.subject, given.body, access.purchase.id)
         wish = await self._orders.cashier.wish(
             acting, found.seller_id, offer.price.currency, [draft], terms, extra
         )
-
-        async def write(tx: Transaction, order_id: str) -> None:
-            await rows.add_request(tx, order_id, purchase_id, offer, **given.model_dump())
-
-        order_id = await self._orders.cashier.open(wish, write)
-        url = await self._orders.cashier.starter.start(order_id)
-        order = await load_order(self._database, order_id)
-        return SupportCheckout(
-            request=await rows.request_of_order(self._database, order_id),
-            checkout=Checkout(order=order, url=url),
-        )
+        return await self._open(wish, access.purchase.id, offer, given)
 
     async def my_supports(
         self, user: UserRef, *, after: str | None = None, limit: int = 20
@@ -264,7 +254,9 @@ class AsyncSupport(Conversation):
             where &= support_requests.c.state == _state(state)
         return await self._page(where, after, limit)
 
-    async def waive(self, actor: Actor, request: SupportRequestRef, *, reason: str) -> Refund:
+    async def waive(
+        self, actor: Actor, request: SupportRequestRef, *, reason: str
+    ) -> RecordedRefund:
         """Give back what was paid for a request: a recorded refund, never a zero price (D9).
 
         Raises:
@@ -297,6 +289,20 @@ class AsyncSupport(Conversation):
         return len(found)
 
     # Within.
+
+    async def _open(
+        self, wish: Wish, purchase_id: str, offer: SupportOffer, given: _RequestInput
+    ) -> SupportCheckout:
+        async def write(tx: Transaction, order_id: str) -> None:
+            await rows.add_request(tx, order_id, purchase_id, offer, **given.model_dump())
+
+        cashier = self._orders.cashier
+        order_id = await cashier.open(wish, write)
+        url = await cashier.starter.start(order_id)
+        return SupportCheckout(
+            request=await rows.request_of_order(self._database, order_id),
+            checkout=Checkout(order=await load_order(self._database, order_id), url=url),
+        )
 
     async def _active(self, product_id: str, kind: str) -> SupportOffer:
         offers = (await rows.load_offers(self._database, [product_id])).get(product_id, [])

@@ -1,0 +1,160 @@
+"""The table of commands: what each is called, takes and does."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from digistore.cli import demo, explaining, upkeep, working
+from digistore.cli.screen import Answer, Screen
+from digistore.cli.stores import bare_store, host_store
+from digistore.errors import ConfigError
+from digistore.store import Store
+
+Given = argparse.Namespace
+Arguments = Callable[[argparse.ArgumentParser], None]
+OnStore = Callable[[Store, Given, Screen], Answer]
+ByUrl = Callable[[str, Given, Screen], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: its words, one line of help, what it does, and what it takes."""
+
+    words: tuple[str, ...]
+    help: str
+    run: Callable[[Given, Screen], Answer]
+    arguments: Arguments = lambda _: None
+
+
+def _on_store(work: OnStore, *, checked: bool = True) -> Callable[[Given, Screen], Answer]:
+    """Let *work* have the host's store, whose schema fits unless it is about to be migrated."""
+
+    def run(given: Given, screen: Screen) -> Answer:
+        with host_store(given.store, " ".join(given.words)) as store:
+            if checked:
+                store.check_schema()
+            return work(store, given, screen)
+
+    return run
+
+
+def _on_either(
+    work: OnStore, *, reading: bool, checked: bool = True
+) -> Callable[[Given, Screen], Answer]:
+    """Let *work* have the store at the URL that is given, or else the host's."""
+    with_host = _on_store(work, checked=checked)
+
+    def run(given: Given, screen: Screen) -> Answer:
+        if given.url is None:
+            return with_host(given, screen)
+        if given.store is not None:
+            raise ConfigError("give a URL or --store, not both")
+        with bare_store(given.url, reading=reading) as store:
+            if checked:
+                store.check_schema()
+            return work(store, given, screen)
+
+    return run
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        message = "write a time as 2026-01-31 or 2026-01-31T12:00:00+01:00"
+        raise argparse.ArgumentTypeError(message) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= working.LONGEST_PAUSE:
+        message = f"a number of seconds above 0, at most {working.LONGEST_PAUSE:,}"
+        raise argparse.ArgumentTypeError(message)
+    return seconds
+
+
+def _url(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "url", nargs="?", metavar="URL", help="such as sqlite:///shop.db; without it, --store"
+    )
+
+
+def _for_demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--keep", action="store_true", help="keep the folder and say where it is")
+
+
+def _for_explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--user", required=True, metavar="U", help="a user's id, or ext: and your own id of them"
+    )
+    parser.add_argument("--product", required=True, metavar="P", help="a product's id or slug")
+
+
+def _for_reconcile(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--since",
+        type=_moment,
+        metavar="TIME",
+        help="ask for all changes since then (ISO 8601; UTC unless it says otherwise), "
+        "as after restoring a backup",
+    )
+
+
+def _for_work(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--every", type=_seconds, default=60.0, metavar="SECONDS", help="pause (60 s)"
+    )
+    parser.add_argument("--once", action="store_true", help="stop when nothing more is due")
+
+
+COMMANDS: Final = (
+    Command(("demo",), "play a shop's whole life in a temporary folder", demo.play, _for_demo),
+    Command(
+        ("migrate",),
+        "bring a database's schema up to date",
+        _on_either(upkeep.migrate, reading=False, checked=False),
+        _url,
+    ),
+    Command(
+        ("doctor",),
+        "check every promise that can be checked, by reading only",
+        _on_either(upkeep.doctor, reading=True),
+        _url,
+    ),
+    Command(
+        ("explain",),
+        "say why a user has access to a product, or has not",
+        _on_store(explaining.explain),
+        _for_explain,
+    ),
+    Command(
+        ("reconcile",),
+        "ask the gateways about all money that is not final",
+        _on_store(upkeep.reconcile),
+        _for_reconcile,
+    ),
+    Command(("outbox", "run"), "deliver the events that are due", _on_store(working.deliver_all)),
+    Command(
+        ("work",),
+        "do all that must happen by itself, until stopped",
+        _on_store(working.work),
+        _for_work,
+    ),
+    Command(
+        ("files", "verify"),
+        "read every stored file and compare its hash",
+        _on_store(upkeep.verify_files),
+    ),
+)
+GROUPS: Final = {
+    "outbox": "events that wait for their handlers",
+    "files": "the bytes that are sold",
+}

@@ -1,0 +1,70 @@
+"""Commands that bring a shop up to date, or look whether all is well."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from digistore.cli.screen import Answer, Screen
+from digistore.database.migrations import HEAD
+from digistore.errors import ConfigError
+from digistore.store import Store
+
+ALL_OF_IT = 1_000_000  # of each kind in one run: a person waits, and sees it go on
+
+
+def migrate(store: Store, _given: argparse.Namespace, _screen: Screen) -> Answer:
+    """Bring the schema up to date, and say whether that changed anything."""
+    try:
+        store.check_schema()
+    except ConfigError:
+        store.migrate()
+        store.check_schema()
+        return Answer([f"migrated to revision {HEAD}"], {"revision": HEAD, "changed": True})
+    return Answer([f"at revision {HEAD} already"], {"revision": HEAD, "changed": False})
+
+
+def doctor(store: Store, _given: argparse.Namespace, screen: Screen) -> Answer:
+    """Show what the doctor found; warnings alone are no findings."""
+    report = store.doctor()
+    lines = [f"{screen.marks.cross} {finding}" for finding in report.findings]
+    lines += [f"! {warning}" for warning in report.warnings]
+    if report.healthy:
+        lines.append(f"{screen.marks.check} every promise that can be checked is kept")
+    return Answer(lines, report, report.healthy)
+
+
+def reconcile(store: Store, given: argparse.Namespace, screen: Screen) -> Answer:
+    """Ask the gateways about all that is not final; what cannot be asked now is a failure."""
+    report = store.payments.reconcile(
+        since=given.since,
+        progress=lambda kind, done: screen.draw(f"reconcile: {done:,} {kind}"),
+        limit=ALL_OF_IT,
+    )
+    counts = {name: value for name, value in report.model_dump().items() if isinstance(value, int)}
+    waiting = counts.pop("open_actions")
+    lines = [f"{name:<12} {count:>8,}" for name, count in counts.items()]
+    if waiting:
+        oldest = report.oldest_unresolved
+        since = f", the oldest since {oldest:%Y-%m-%d %H:%M} UTC" if oldest else ""
+        lines.append(f"{waiting:,} waiting for an operator{since}: store.payments.needing_action")
+    return Answer(lines, report, not report.failed)
+
+
+def verify_files(store: Store, _given: argparse.Namespace, screen: Screen) -> Answer:
+    """Read all stored bytes again; what is not what was published is named by its sha256."""
+    report = store.files.verify(
+        progress=lambda done, total: screen.draw(screen.bar("verify", done, total, "files"))
+    )
+    lines = [
+        *_named(screen, "damaged", report.damaged),
+        *_named(screen, "missing", report.missing),
+        *_named(screen, "unreadable", report.unreadable),
+    ]
+    if report.intact:
+        lines = [f"{screen.marks.check} {report.checked:,} files are what was published"]
+    return Answer(lines, report, report.intact)
+
+
+def _named(screen: Screen, word: str, sha256s: Sequence[str]) -> list[str]:
+    return [f"{screen.marks.cross} {word:<10} {sha256}" for sha256 in sha256s]
