@@ -16,6 +16,7 @@ import digistore
 SRC = Path(digistore.__file__).parent
 GROUND = (
     "canonical",
+    "lifecycle",
     "clock",
     "errors",
     "money",
@@ -43,7 +44,7 @@ ROOMS = ("models", "rules", "tables", "service")
 def may_import() -> dict[str, set[str]]:
     """Whom each part of the package may import."""
     ground = set(GROUND)
-    allowed = {name: ground for name in GROUND}
+    allowed = dict.fromkeys(GROUND, ground)
     allowed["gateways"] = ground
     allowed["database"] = ground
     allowed["audit"] = allowed["outbox"] = ground | {"database"}
@@ -181,7 +182,11 @@ def test_every_public_name_has_a_docstring() -> None:
     for name, found in public_definitions():
         if not inspect.getdoc(found):
             silent.append(name)
-        silent += [f"{name}.{own}" for own, member in members(found) if not inspect.getdoc(member)]
+        silent += [
+            f"{name}.{own}"
+            for own, member in members(found)
+            if not inspect.getdoc(member) and not own.startswith("test_")  # its name is a sentence
+        ]
     assert silent == []
 
 
@@ -192,7 +197,9 @@ def test_every_public_function_is_annotated_without_any() -> None:
             if function.name.startswith("_"):
                 continue
             given = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
-            missing = [a.arg for a in given if a.annotation is None and a.arg not in {"self", "cls"}]
+            missing = [
+                a.arg for a in given if a.annotation is None and a.arg not in {"self", "cls"}
+            ]
             if missing or function.returns is None:
                 bare.append(f"{path.relative_to(SRC)}:{function.lineno} {function.name}")
     assert bare == []

@@ -47,6 +47,7 @@ _STOP: Final = bindparam("stop", type_=BigInteger())
 _COUNT: Final = func.count()
 _NOTHING: Final = literal_column("0", BigInteger)
 _NO_MONEY: Final = literal_column("''", Text)
+_HOUSE: Final = literal_column("''", Text)
 
 # A paid order has one covering payment; what is imported was sold elsewhere, long ago.
 _PAID: Final = orders.join(
@@ -93,10 +94,9 @@ def _summed(
     """Add up by day, seller, currency and kind; the columns are those of ``Fact``."""
     day = type_coerce(moment, BigInteger) // literal_column(str(DAY), BigInteger)
     word = literal_column(f"'{kind}'", Text) if isinstance(kind, str) else kind
-    house = literal_column("''", Text)
     keys = {  # names that no column has: GROUP BY would mean the column
         "of_day": day,
-        "of_seller": func.coalesce(seller, house),
+        "of_seller": func.coalesce(seller, _HOUSE),
         "in_currency": currency,
         "of_kind": word,
     }
@@ -141,11 +141,10 @@ def _returns(kind: str, told: Moment, candidates: Select[Any], whose: Owner) -> 
         )
         .select_from(_PAID.join(refunds, refunds.c.payment_id == payments.c.id))
         .where(
-            # Found by an index each, then looked at.
-            refunds.c.id.in_(union(candidates, of_fresh_orders)),
+            refunds.c.id.in_(union(candidates, of_fresh_orders)),  # found by an index each
             refunds.c.succeeded_at.is_not(None),
             _during(moment),
-            whose(orders.c.seller_id),
+            whose(func.coalesce(orders.c.seller_id, _HOUSE)),  # not by all that they ever sold
             _COUNTS,
         )
     )
@@ -207,7 +206,9 @@ _FIRST: Final = Prepared(
 )
 
 
-async def happened(reader: Reader, first: date, last: date, seller: str | None) -> list[Entry]:
+async def happened(
+    reader: Reader, first: date, last: date, seller: str | None = None
+) -> list[Entry]:
     """Count the facts of the days from *first* to *last*, of all sellers or only of *seller*."""
     start, stop = bounds(first, last)
     statement = _OF_ALL if seller is None else _OF_ONE

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final
 
 from sqlalchemy import Select, Text, bindparam, delete, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
-from digistore.analytics.facts import happened
 from digistore.analytics.rules import Entry, Figure
 from digistore.analytics.tables import closed_days, day_figures
 from digistore.database import Prepared, Reader, Transaction
@@ -17,7 +17,10 @@ _LAST: Final = Prepared(select(func.max(closed_days.c.day)))
 
 
 def _stored() -> Select[Any]:
-    # From the days to their figures: the key of those begins with the day and its seller.
+    closed = select(closed_days.c.day).where(
+        closed_days.c.day >= bindparam("first"), closed_days.c.day <= bindparam("last")
+    )
+    # Day by day, not by a range: the key of figures begins with the day and its seller.
     return (
         select(
             day_figures.c.day,
@@ -25,8 +28,7 @@ def _stored() -> Select[Any]:
             day_figures.c.figure,
             func.sum(day_figures.c.value),
         )
-        .select_from(closed_days.join(day_figures, day_figures.c.day == closed_days.c.day))
-        .where(closed_days.c.day >= bindparam("first"), closed_days.c.day <= bindparam("last"))
+        .where(day_figures.c.day.in_(closed))
         .group_by(day_figures.c.day, day_figures.c.currency, day_figures.c.figure)
     )
 
@@ -58,8 +60,8 @@ async def stored(reader: Reader, first: date, last: date, seller: str | None) ->
     ]
 
 
-async def close(tx: Transaction, day: date) -> None:
-    """Write the figures of one day as its facts have them now; again, it changes nothing."""
+async def write(tx: Transaction, day: date, figures: Sequence[Entry]) -> None:
+    """Close a day with all of its *figures*; again, it changes nothing."""
     text = day.isoformat()
     await tx.rows(delete(day_figures).where(day_figures.c.day == text))
     rows = [
@@ -70,7 +72,7 @@ async def close(tx: Transaction, day: date) -> None:
             "figure": one.figure,
             "value": one.value,
         }
-        for one in await happened(tx, day, day, None)
+        for one in figures
     ]
     if rows:
         await tx.rows(insert(day_figures), rows)

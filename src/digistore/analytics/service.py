@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from digistore.analytics.facts import first_fact, happened
 from digistore.analytics.models import DaySales, Overview, Period
-from digistore.analytics.rollups import close, last_closed, stored
+from digistore.analytics.rollups import last_closed, stored, write
 from digistore.analytics.rules import Entry, by_day, closable, open_part, overview
 from digistore.blocking import Blocking, blocking
 from digistore.errors import Forbidden, Invalid
@@ -65,15 +65,11 @@ class AsyncAnalytics:
         again, or beside another process, it writes the same. Host-only.
         """
         now = self._database.clock()
-
-        async def due(reader: Reader) -> tuple[date, ...]:
-            closed = await last_closed(reader)
-            first = await first_fact(reader) if closed is None else None
-            return closable(first, closed, now, limit)
-
-        days = await self._database.read(due)
+        days = await self._database.read(lambda reader: _due(reader, now, limit))
         for day in days:
-            await self._database.transact(partial(close, day=day))
+            # Nothing new happens on such a day: its facts are read before the lock is taken.
+            figures = await self._database.read(partial(happened, first=day, last=day))
+            await self._database.transact(partial(write, day=day, figures=figures))
         return len(days)
 
     # Within.
@@ -83,6 +79,12 @@ class AsyncAnalytics:
         if not isinstance(period, Period):
             raise Invalid("name a Period of days", fields={"period": "not_a_period"})
         return await self._database.read(lambda reader: _read(reader, period, seller))
+
+
+async def _due(reader: Reader, now: datetime, limit: int) -> tuple[date, ...]:
+    closed = await last_closed(reader)
+    first = await first_fact(reader) if closed is None else None
+    return closable(first, closed, now, limit)
 
 
 async def _read(reader: Reader, period: Period, seller: str | None) -> list[Entry]:

@@ -19,7 +19,7 @@ from digistore.catalog.models import (
     ProductStatus,
     ReleaseStatus,
 )
-from digistore.errors import Invalid, InvalidTransition
+from digistore.errors import Invalid
 from digistore.ids import OrderId, PurchasedProductId
 from digistore.money import Money
 
@@ -33,32 +33,6 @@ RELEASE_MOVES: Mapping[ReleaseStatus, frozenset[ReleaseStatus]] = {
     ReleaseStatus.PUBLISHED: frozenset({ReleaseStatus.YANKED}),
     ReleaseStatus.YANKED: frozenset(),
 }
-
-
-def moves_product(now: ProductStatus, new: ProductStatus) -> bool:
-    """Say whether a product must change; ``False`` means that it is there already.
-
-    Raises:
-        InvalidTransition: it cannot get there from where it is.
-    """
-    if now is new:
-        return False
-    if new not in MOVES[now]:
-        raise InvalidTransition("product", now, new)
-    return True
-
-
-def moves_release(now: ReleaseStatus, new: ReleaseStatus) -> bool:
-    """Say whether a release must change; ``False`` means that it is there already.
-
-    Raises:
-        InvalidTransition: it cannot get there from where it is.
-    """
-    if now is new:
-        return False
-    if new not in RELEASE_MOVES[now]:
-        raise InvalidTransition("release", now, new)
-    return True
 
 
 class Edition(NamedTuple):

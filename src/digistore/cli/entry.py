@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from digistore import __version__
 from digistore.cli.commands import COMMANDS, GROUPS
@@ -59,7 +59,7 @@ def _failed(screen: Screen, error: DigistoreError) -> int:
     return USAGE if isinstance(error, ConfigError) else FINDINGS
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> _Parser:
     parser = _Parser(
         prog="digistore",
         description="Sell digital products from your own Python web app.",
@@ -67,7 +67,9 @@ def _parser() -> argparse.ArgumentParser:
         parents=[_common(first=True)],
     )
     parser.add_argument("--version", action="version", version=f"digistore {__version__}")
-    groups = {(): parser.add_subparsers(metavar="COMMAND", required=True)}
+    groups: dict[tuple[str, ...], Any] = {
+        (): parser.add_subparsers(metavar="COMMAND", required=True)
+    }
     for command in COMMANDS:
         *before, name = command.words
         group = tuple(before)

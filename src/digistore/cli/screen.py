@@ -1,4 +1,4 @@
-"""Where commands write: answers to standard output, all that is said meanwhile to standard error."""
+"""Where commands write: the answer to standard output, what is said meanwhile to the other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Final, TextIO
 from pydantic_core import to_jsonable_python
 
 WIDTH: Final = 80
-_INSIDE: Final = re.compile(r"(://[^/\s:@]*):[^/\s@]*@")  # the password of a URL
+_PASSWORD: Final = re.compile(r"(://[^/\s:@]*):\S*@")  # of a URL; it may hold an @ itself
 _EVERY: Final = 0.05  # seconds between two pictures of a moving line
 
 
@@ -97,7 +97,7 @@ class Screen:
     def bar(self, label: str, done: int, total: int, unit: str) -> str:
         """Return a bar that is as full as *done* of *total*."""
         share = done / total if total else 1.0
-        return f"{label} {blocks(self.marks, share, 30)} {share:4.0%}  {done:,} of {total:,} {unit}"
+        return f"{label}{blocks(self.marks, share, 30)} {share:4.0%}  {done:,} of {total:,} {unit}"
 
     def _can_show(self, text: str) -> bool:
         try:
@@ -125,7 +125,7 @@ def blocks(marks: Marks, share: float, width: int) -> str:
 
 def masked(text: str) -> str:
     """Hide passwords inside URLs."""
-    return _INSIDE.sub(r"\1:***@", text)
+    return _PASSWORD.sub(r"\1:***@", text)
 
 
 def plain(value: object) -> object:

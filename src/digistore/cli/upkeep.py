@@ -27,10 +27,13 @@ def migrate(store: Store, _given: argparse.Namespace, _screen: Screen) -> Answer
 def doctor(store: Store, _given: argparse.Namespace, screen: Screen) -> Answer:
     """Show what the doctor found; warnings alone are no findings."""
     report = store.doctor()
-    lines = [f"{screen.marks.cross} {finding}" for finding in report.findings]
+    lines = [
+        f"{screen.marks.cross} {found.invariant} {found.subject}: {found.text}"
+        for found in report.findings
+    ]
     lines += [f"! {warning}" for warning in report.warnings]
     if report.healthy:
-        lines.append(f"{screen.marks.check} every promise that can be checked is kept")
+        lines.append(f"{screen.marks.check} {len(report.checked)} promises checked, all kept")
     return Answer(lines, report, report.healthy)
 
 
@@ -54,7 +57,7 @@ def reconcile(store: Store, given: argparse.Namespace, screen: Screen) -> Answer
 def verify_files(store: Store, _given: argparse.Namespace, screen: Screen) -> Answer:
     """Read all stored bytes again; what is not what was published is named by its sha256."""
     report = store.files.verify(
-        progress=lambda done, total: screen.draw(screen.bar("verify", done, total, "files"))
+        progress=lambda done, total: screen.draw(screen.bar("verify  ", done, total, "files"))
     )
     lines = [
         *_named(screen, "damaged", report.damaged),

@@ -12,7 +12,8 @@ from typing import Final
 
 from digistore.cli.screen import Answer, Screen
 from digistore.errors import DigistoreError
-from digistore.store import DueReport, Store
+from digistore.store import Store
+from digistore.wiring import DueReport
 
 LONGEST_PAUSE: Final = 86_400.0
 
@@ -34,6 +35,11 @@ class Done:
         self.failed += report.failed + report.reconciled.failed
         self.refunds += report.reconciled.refunds
         self.expired += report.reconciled.expired
+
+    @property
+    def events(self) -> int:
+        """Count all that a person who watches wants to hear of."""
+        return self.delivered + self.failed + self.refunds + self.expired
 
     def __str__(self) -> str:
         return (
@@ -69,23 +75,24 @@ def work(store: Store, given: argparse.Namespace, screen: Screen) -> Answer:
         if not given.once:
             screen.note(f"working every {given.every:g} s; Ctrl-C stops after the round that runs")
         while not stop.is_set():
-            _round(store, done, screen, stop)
+            _work_off(store, done, screen, stop)
             if given.once or stop.wait(given.every):
                 break
     return Answer([str(done)], done, not (given.once and done.failed))
 
 
-def _round(store: Store, done: Done, screen: Screen, stop: threading.Event) -> None:
-    before = (done.delivered, done.failed, done.refunds, done.expired)
+def _work_off(store: Store, done: Done, screen: Screen, stop: threading.Event) -> None:
+    """Do all that is due; a busy database is no reason to stop working."""
+    before = done.events
     try:
         for report in rounds(store):
             done.add(report)
             if stop.is_set():
                 break
-    except DigistoreError as error:  # a busy database is no reason to stop working
+    except DigistoreError as error:
         done.failed += 1
-        screen.note(f"digistore: {error}; the next round tries again")
-    if before != (done.delivered, done.failed, done.refunds, done.expired):
+        screen.note(f"digistore: {error}")
+    if done.events != before:
         screen.note(str(done))
 
 

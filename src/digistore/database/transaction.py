@@ -17,7 +17,14 @@ from sqlalchemy.pool import StaticPool
 
 from digistore.blocking import offload
 from digistore.clock import Clock
-from digistore.database.engine import connect, is_memory, open_reader, open_writer, read_url
+from digistore.database.engine import (
+    BUSY_TIMEOUT,
+    connect,
+    is_memory,
+    open_reader,
+    open_writer,
+    read_url,
+)
 from digistore.database.retry import ATTEMPTS, DATABASE_ERRORS, PATIENCE, Fault, fault
 from digistore.database.statements import Prepared
 from digistore.errors import Busy, ConfigError
@@ -117,10 +124,14 @@ class Database:
         self._readers = None if self._lock else _Readers(open_reader(url))
         self._owned = True
 
-    async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def transact(
+        self, work: Callable[[Transaction], Awaitable[T]], *, patience: float | None = None
+    ) -> T:
         """Run *work* in one transaction, and again as a whole where the database asks for it.
 
-        *work* touches the transaction and nothing else: no gateway, file or hook.
+        Args:
+            work: touches the transaction and nothing else: no gateway, file or hook.
+            patience: seconds to wait for a lock, once; for what may be lost rather than wait.
 
         Raises:
             Busy: the database stayed locked, is full or cannot be written.
@@ -129,7 +140,7 @@ class Database:
         rivals = 0
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return await self._once(work, now, ids)
+                return await self._once(work, now, ids, patience)
             except DATABASE_ERRORS as error:
                 kind = fault(error)
                 rivals += kind is Fault.UNIQUE
@@ -140,7 +151,7 @@ class Database:
                 if kind is Fault.FINAL or rivals > 1:
                     raise
                 late = time.monotonic() - begun > PATIENCE
-                if attempt == ATTEMPTS or late:
+                if attempt == ATTEMPTS or late or patience is not None:
                     raise Busy(
                         "the database is busy; the call may be repeated as it was"
                     ) from error
@@ -148,9 +159,13 @@ class Database:
         raise AssertionError
 
     async def _once(
-        self, work: Callable[[Transaction], Awaitable[T]], now: datetime, ids: list[str]
+        self,
+        work: Callable[[Transaction], Awaitable[T]],
+        now: datetime,
+        ids: list[str],
+        patience: float | None,
     ) -> T:
-        with self._exclusive(), self.engine.connect() as connection:
+        with self._exclusive(), self.engine.connect() as connection, _waiting(connection, patience):
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             try:
                 result = await work(Transaction(connection, now, ids))
@@ -255,6 +270,19 @@ class _Readers:
         for kept in list(self._all):
             kept.close()
         self._engine.dispose()
+
+
+@contextmanager
+def _waiting(connection: Connection, patience: float | None) -> Iterator[None]:
+    """Let *connection* wait for a lock as long as *patience* says, then as long as always."""
+    if patience is None:
+        yield
+        return
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(patience * 1000)}")
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
 
 
 def _rows(connection: Connection, statement: Executable, params: Params) -> Sequence[Any]:

@@ -230,13 +230,17 @@ CHECKS = (
         WHERE NOT EXISTS (
             SELECT 1 FROM digistore_audit began
             WHERE began.entity = 'purchase' AND began.entity_id = s.purchase_id
-              AND began.changes LIKE '%"state":"live"%' AND began.at <= moment.at
+              AND began.changes LIKE '%"state":"live"%'
+        ) OR EXISTS (
+            SELECT 1 FROM digistore_audit ended
+            WHERE ended.entity = 'purchase' AND ended.entity_id = s.purchase_id
+              AND ended.changes LIKE '%"state":"%' AND ended.changes NOT LIKE '%"state":"live"%'
+              AND ended.at < moment.at
               AND NOT EXISTS (
-                  SELECT 1 FROM digistore_audit ended
-                  WHERE ended.entity = 'purchase' AND ended.entity_id = s.purchase_id
-                    AND ended.version > began.version AND ended.at < moment.at
-                    AND ended.changes LIKE '%"state":"%'
-                    AND ended.changes NOT LIKE '%"state":"live"%'
+                  SELECT 1 FROM digistore_audit began
+                  WHERE began.entity = 'purchase' AND began.entity_id = s.purchase_id
+                    AND began.changes LIKE '%"state":"live"%'
+                    AND began.version > ended.version AND began.at <= moment.at
               )
         )
         """,

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from digistore.entitlements.facts import AccessState
-from digistore.errors import Invalid, InvalidTransition
+from digistore.errors import Invalid
 from digistore.money import Money
 from digistore.orders.kinds import Outcome
 from digistore.support.models import SupportState
@@ -28,19 +28,6 @@ MOVES: Mapping[SupportState, frozenset[SupportState]] = {
     SupportState.CANCELED: frozenset(),
 }
 """What people do to a request; what its money does is told by :func:`after_money`."""
-
-
-def moves(now: SupportState, new: SupportState) -> bool:
-    """Say whether a request must change; ``False`` means that it is there already.
-
-    Raises:
-        InvalidTransition: it cannot get there from where it is.
-    """
-    if now is new:
-        return False
-    if new not in MOVES[now]:
-        raise InvalidTransition("support request", now, new)
-    return True
 
 
 class Told(StrEnum):

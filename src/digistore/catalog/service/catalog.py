@@ -18,13 +18,14 @@ from digistore.catalog.models import (
     ProductSort,
     ProductStatus,
 )
-from digistore.catalog.rules import checked_price, moves_product, offer_of
+from digistore.catalog.rules import MOVES, checked_price, offer_of
 from digistore.catalog.service import products as rows
 from digistore.catalog.service.releasing import Releasing
 from digistore.catalog.service.search import find
 from digistore.catalog.tables import categories, products
 from digistore.errors import Forbidden, NothingToDeliver
 from digistore.fields import Input, Metadata, Ref, Slug, Title, checked
+from digistore.lifecycle import moves
 from digistore.paging import Page
 from digistore.users import SYSTEM, Acting, Actor, Role, Visitor
 
@@ -238,7 +239,7 @@ class AsyncCatalog(Releasing):
 
         async def work(tx: Transaction) -> None:
             now = (await rows.load_one(tx, found.id)).status
-            if not moves_product(now, new):
+            if not moves("product", MOVES, now, new):
                 return
             if new is ProductStatus.ON_SALE and not await rows.is_deliverable(tx, found.id):
                 raise NothingToDeliver(found.id)

@@ -10,12 +10,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from digistore.audit import Change, record
 from digistore.catalog.models import Channel, Release, ReleaseFile, ReleaseRef, ReleaseStatus
-from digistore.catalog.rules import Edition, latest, moves_release
+from digistore.catalog.rules import RELEASE_MOVES, Edition, latest
 from digistore.catalog.tables import release_files, releases
 from digistore.database import Record
 from digistore.errors import AlreadyExists, NotFound
 from digistore.events import ReleasePublished, ReleaseYanked
 from digistore.ids import EventId, ProductId, ReleaseId
+from digistore.lifecycle import moves
 from digistore.outbox import announce
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ async def add(
 
 async def publish(tx: Transaction, acting: Acting, release: Release) -> None:
     """Publish a draft: every holder of live access can fetch it from now on (D6)."""
-    if not moves_release(release.status, ReleaseStatus.PUBLISHED):
+    if not moves("release", RELEASE_MOVES, release.status, ReleaseStatus.PUBLISHED):
         return
     await _move(tx, acting, release.id, "publish", status="published", published_at=tx.now)
     await _choose_latest(tx, release.product_id)
@@ -174,7 +175,7 @@ async def publish(tx: Transaction, acting: Acting, release: Release) -> None:
 
 async def yank(tx: Transaction, acting: Acting, release: Release, reason: str) -> None:
     """Withdraw a published release; holders may still fetch it by name."""
-    if not moves_release(release.status, ReleaseStatus.YANKED):
+    if not moves("release", RELEASE_MOVES, release.status, ReleaseStatus.YANKED):
         return
     await _move(
         tx, acting, release.id, "yank", status="yanked", yank_reason=reason, latest_key=None

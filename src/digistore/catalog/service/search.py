@@ -10,9 +10,9 @@ from digistore.catalog.models import Product, ProductSort
 from digistore.catalog.service.products import with_shelves
 from digistore.catalog.tables import categories, product_categories, products
 from digistore.clock import from_micros, to_micros
-from digistore.database import AnyRow
 from digistore.errors import Invalid
-from digistore.paging import Page, checked_limit, decode_cursor, encode_cursor
+from digistore.money import Money
+from digistore.paging import Page, checked_limit, decode_cursor, page_of
 
 if TYPE_CHECKING:
     from digistore.database import Database
@@ -40,11 +40,8 @@ async def find(
     many = checked_limit(limit)
     statement = select(products).where(where, *_matches(text), *_within(category))
     rows = await database.rows(_page(statement, sort, after).limit(many + 1))
-    shown = rows[:many]
-    found = await with_shelves(database, shown)
-    more = len(rows) > many
-    cursor = encode_cursor(_place(sort, shown[-1]), shown[-1].id) if more else None
-    return Page(tuple(found.values()), cursor)
+    found = await with_shelves(database, rows)
+    return page_of(tuple(found.values()), many, lambda product: (_place(sort, product), product.id))
 
 
 def _matches(text: str | None) -> list[ColumnElement[bool]]:
@@ -100,9 +97,10 @@ def _page(statement: Select[Any], sort: ProductSort, after: str | None) -> Selec
     return statement.order_by(column, products.c.id)
 
 
-def _place(sort: ProductSort, row: AnyRow) -> int | str:
+def _place(sort: ProductSort, product: Product) -> int | str:
     if sort == "newest":
-        return to_micros(row.created_at)
+        return to_micros(product.created_at)
     if sort == "title":
-        return str(row.title)
-    return int(row.minimum if row.price is None else row.price)
+        return product.title
+    price = product.price
+    return (price if isinstance(price, Money) else price.minimum).amount

@@ -4,6 +4,6 @@ It plays in a temporary folder and uses nothing but the public API.  Each figure
 comes from a call, and each line with a check mark would have stopped it if it were not true.
 """
 
-from digistore.cli.demo.play import play
+from digistore.cli.demo.playing import play
 
 __all__ = ["play"]

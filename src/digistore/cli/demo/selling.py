@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from digistore.catalog import OfferAction
+from digistore.catalog import OfferAction, ProductStatus
 from digistore.cli.demo.stage import PRICE, Stage
-from digistore.cli.demo.teller import refused, size
+from digistore.cli.demo.teller import refused
 from digistore.cli.demo.wares import sha256_of, text_of
 from digistore.errors import NotFound
 from digistore.orders import Checkout, OrderState
@@ -34,13 +34,14 @@ def product_on_sale(stage: Stage) -> None:
     store, tell = stage.store, stage.tell
     tell.say("Sam writes a product; until it is on sale, it is a draft that nobody else can see.")
     draft = store.catalog.add_product(stage.sam, title="Async Python", price=PRICE)
-    refused(NotFound, lambda: store.catalog.product(stage.ann, draft))
-    tell.claim(draft.status, f'{draft.title!r} is a {draft.status}; Ann gets "not found"')
+    hidden = refused(NotFound, lambda: store.catalog.product(stage.ann, draft))
+    tell.fact("product", f"{draft.title!r}, {draft.price}, {draft.status!s}")
+    tell.claim(draft.status is ProductStatus.DRAFT, f'Ann asks for it and hears: "{hidden}"')
     path = stage.ware(draft.title, "1.0", chunks=48)
     release = stage.upload(draft, "1.0", path)
     stage.book = store.catalog.put_on_sale(stage.sam, draft)
     file = release.files[0]
-    tell.fact("release", f"{release.version}, {file.name}, {size(file.size)}")
+    tell.fact("release", f"{release.version}, {file.name}, {file.size:,} bytes, {file.media_type}")
     tell.fact("sha256", file.sha256)
     tell.claim(file.sha256 == sha256_of(path), "what is stored is what Sam has on his disk")
     nobody, ann = store.catalog.offer(None, stage.book), store.catalog.offer(stage.ann, stage.book)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections import Counter
 from collections.abc import Iterable
@@ -20,13 +19,12 @@ from digistore.events import EVENT_TYPES, Event
 from digistore.gateways.sandbox import SandboxGateway
 from digistore.money import Money
 from digistore.orders import Checkout
-from digistore.payments import Payment, WebhookResult
+from digistore.payments import Payment
 from digistore.store import Store
 from digistore.users import SYSTEM, Role, User
 
 RETURN: Final = "https://shop.example/thanks"
 PRICE: Final = Money("29.00", "USD")
-_ID: Final = re.compile(r"\b[a-z]{3}_\w{16,}")
 
 Message = tuple[bytes, dict[str, str]]
 
@@ -174,7 +172,3 @@ class Stage:
         for _ in rounds(self.store):
             pass
         return [type(event).__name__ for event in self._told[before:]]
-
-    def shortened(self, text: str) -> str:
-        """Return *text* with all ids in it shortened."""
-        return _ID.sub(lambda found: self.tell.short(found[0]), text)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from digistore.cli.screen import WIDTH, Screen, blocks
 
-_IN = "    "
-_LABEL = 12  # with a sha256 behind it, a line is full
-_BAR = 30
-_TAIL = 6
-
 E = TypeVar("E", bound=Exception)
+
+_IN: Final = "    "
+_LABEL: Final = 12  # with a sha256 behind it, a line is full
+_BAR: Final = 30
+_TAIL: Final = 6
+_ID: Final = re.compile(r"\b[a-z]{3}_\w{16,}")
 
 
 class Untrue(Exception):
@@ -26,35 +28,38 @@ class Teller:
     def __init__(self, screen: Screen) -> None:
         """Tell it on *screen*."""
         self._screen = screen
-        self.chapters: list[dict[str, object]] = []
-        self._facts: dict[str, str] = {}
+        self._facts: list[dict[str, str]] = []
         self._claims: list[str] = []
+        self.chapters: list[dict[str, object]] = []
         self.checked = 0
 
-    def begin(self, title: str, lines: Sequence[str]) -> None:
+    def begin(self, title: str, text: str) -> None:
         """Say what all this is."""
         self._screen.say(self._screen.bold(title))
         self._screen.say(self._screen.marks.rule * WIDTH)
-        for line in lines:
-            self._paragraph(line, "")
+        self._wrapped(text, "", "")
 
     def chapter(self, title: str) -> None:
         """Begin a chapter."""
-        self._facts, self._claims = {}, []
+        self._facts, self._claims = [], []
         self.chapters.append({"title": title, "facts": self._facts, "checked": self._claims})
         number = len(self.chapters)
         self._screen.say()
         self._screen.say(self._screen.bold(f"{number:>2}  {title}"))
-        self._screen.say(f"{_IN}{self._screen.marks.rule * (WIDTH - len(_IN))}")
+        self._screen.say(_IN + self._screen.marks.rule * (WIDTH - len(_IN)))
 
     def say(self, text: str) -> None:
         """Write a paragraph."""
-        self._paragraph(text, _IN)
+        self._wrapped(text, _IN, _IN)
+
+    def space(self) -> None:
+        """Leave a line empty."""
+        self._screen.say()
 
     def fact(self, label: str, value: object) -> None:
         """Write one thing that was asked for, aligned with its neighbours."""
-        self._facts[label] = str(value)
-        self._screen.say(f"{_IN}{label:<{_LABEL}}{value}")
+        self._facts.append({"what": label, "is": str(value)})
+        self._wrapped(str(value), f"{_IN}{label:<{_LABEL}}", _IN + " " * _LABEL)
 
     def claim(self, truth: object, text: str) -> None:
         """Write *text* with a check mark, if it is true.
@@ -67,58 +72,51 @@ class Teller:
         self._claims.append(text)
         self.checked += 1
         mark = f"{self._screen.marks.check} "
-        lines = textwrap.wrap(
-            text,
-            WIDTH,
-            initial_indent=_IN + mark,
-            subsequent_indent=_IN + " " * len(mark),
-        )
-        for line in lines:
-            self._screen.say(line)
+        self._wrapped(text, _IN + mark, _IN + " " * len(mark))
 
-    def table(self, rows: Sequence[Sequence[str]], heads: Sequence[str]) -> None:
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Write columns: the first reads from the left, numbers stand to the right."""
-        whole = [heads, *rows]
-        widths = [max(len(row[at]) for row in whole) for at in range(len(heads))]
+        body = list(rows)
+        widths = [max(map(len, column)) for column in zip(heads, *body, strict=True)]
         rule = [self._screen.marks.rule * width for width in widths]
-        for row in (heads, rule, *rows):
+        for row in (heads, rule, *body):
             first, *others = (
-                f"{cell:<{width}}" if at == 0 else f"{cell:>{width}}"
+                f"{cell:{'>' if at else '<'}{width}}"
                 for at, (cell, width) in enumerate(zip(row, widths, strict=True))
             )
-            self._screen.say(_IN + "   ".join([first, *others]).rstrip())
+            self._screen.say(_IN + "  ".join([first, *others]).rstrip())
+        self._facts += [{"what": row[0], "is": ", ".join(row[1:])} for row in body]
 
     def chart(self, bars: Iterable[tuple[str, int, str]]) -> None:
-        """Draw one bar for each label and amount; the longest amount fills the width."""
+        """Draw a bar for each label, amount and text; the longest fills the width."""
         drawn = list(bars)
-        longest = max((abs(amount) for _, amount, _ in drawn), default=0) or 1
+        longest = max((amount for _, amount, _ in drawn), default=0) or 1
         for label, amount, shown in drawn:
-            share = abs(amount) / longest
-            bar = blocks(self._screen.marks, share, _BAR)
-            self._screen.say(f"{_IN}{label:<{_LABEL}}{bar} {shown:>14}")
+            bar = blocks(self._screen.marks, max(amount, 0) / longest, _BAR)
+            self._screen.say(f"{_IN}{label:<{_LABEL}}{bar} {shown:>12}")
 
     def progress(self, label: str, done: int, total: int) -> None:
-        """Show how far something is; its last picture stays in the story."""
-        bar = self._screen.bar(f"{_IN}{label:<{_LABEL - 1}}", done, total, "bytes")
+        """Show how far a file is; the last picture stays in the story."""
+        bar = self._screen.bar(f"{_IN}{label:<{_LABEL}}", done // 2**10, total // 2**10, "KiB")
         if done < total:
             self._screen.draw(bar)
         else:
             self._screen.wipe()
             self._screen.say(bar)
 
-    def short(self, ident: str) -> str:
+    def short(self, name: str) -> str:
         """Return an id by its kind and its end, as ids of one moment begin alike."""
-        kind, _, rest = ident.partition("_")
+        kind, _, rest = name.partition("_")
         return f"{kind}_{self._screen.marks.gap}{rest[-_TAIL:]}"
 
-    def _paragraph(self, text: str, indent: str) -> None:
-        for line in textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent):
+    def shortened(self, text: str) -> str:
+        """Return *text* with all ids in it shortened."""
+        return _ID.sub(lambda found: self.short(found[0]), text)
+
+    def _wrapped(self, text: str, first: str, others: str) -> None:
+        wrapped = textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=others)
+        for line in wrapped or [first.rstrip()]:
             self._screen.say(line)
-
-
-def size(count: int) -> str:
-    """Return a count of bytes as people read it."""
-    return f"{count / 2**20:.1f} MiB"
 
 
 def refused(kind: type[E], call: Callable[[], object]) -> E:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import literal, select, tuple_
+from sqlalchemy import Select, select
 
 from digistore.blocking import Blocking, blocking
 from digistore.catalog import Product, ProductRef
 from digistore.catalog.service import products as catalog_rows
 from digistore.catalog.tables import releases
-from digistore.clock import from_micros, to_micros
 from digistore.database import Record
+from digistore.database.keyset import newest_first, place_of
 from digistore.entitlements.facts import AccessState, FactState
 from digistore.entitlements.holding import facts_of, grants_of, stored_grants
 from digistore.entitlements.models import (
@@ -32,7 +32,7 @@ from digistore.entitlements.tables import purchased_products
 from digistore.errors import Invalid, NotFound
 from digistore.fields import Input, Reason, checked
 from digistore.orders.tables import orders
-from digistore.paging import Page, checked_limit, decode_cursor, encode_cursor
+from digistore.paging import Page, checked_limit, page_of
 from digistore.users import Actor, UserRef
 
 if TYPE_CHECKING:
@@ -93,14 +93,13 @@ class AsyncEntitlements:
             limit: 1 to 100.
         """
         user_id, many = await self._users.id_of(user), checked_limit(limit)
-        rows = await self._database.rows(_page_of(user_id, after).limit(many + 1))
-        shown = rows[:many]
-        found = await catalog_rows.load(self._database, {row.product_id for row in shown})
-        items = tuple(_owned(row._mapping, found[row.product_id]) for row in shown)
-        more = len(rows) > many
-        last = shown[-1] if more else None
-        cursor = encode_cursor(to_micros(last.acquired_at), last.id) if last else None
-        return Page(items, cursor)
+        place = (purchased_products.c.acquired_at, purchased_products.c.id)
+        rows = await self._database.rows(newest_first(_owned_by(user_id), *place, after, many))
+        found = await catalog_rows.load(self._database, {row.product_id for row in rows})
+        items = [_owned(row._mapping, found[row.product_id]) for row in rows]
+        return page_of(
+            items, many, lambda item: place_of(item.purchase.acquired_at, item.purchase.id)
+        )
 
     async def explain(self, actor: Actor, user: UserRef, product: ProductRef) -> Explanation:
         """Say why *user* has access to *product*, or has not, by the facts that decide it.
@@ -172,12 +171,11 @@ def purchase_of(row: Record) -> PurchasedProduct:
     )
 
 
-def _page_of(user_id: str, after: str | None) -> Any:  # noqa: ANN401  SQLAlchemy's own
-    place = (purchased_products.c.acquired_at, purchased_products.c.id)
+def _owned_by(user_id: str) -> Select[Any]:
     latest = (releases.c.product_id == purchased_products.c.product_id) & (
         releases.c.latest_key == 1
     )
-    statement = (
+    return (
         select(
             purchased_products,
             orders.c.metadata,
@@ -188,13 +186,7 @@ def _page_of(user_id: str, after: str | None) -> Any:  # noqa: ANN401  SQLAlchem
         .join(orders, orders.c.id == purchased_products.c.order_id)
         .outerjoin(releases, latest)
         .where(purchased_products.c.user_id == user_id, purchased_products.c.live_key == 1)
-        .order_by(place[0].desc(), place[1].desc())
     )
-    if after is not None:
-        micros, purchase_id = decode_cursor(after, int, str)
-        here = literal(from_micros(micros), place[0].type)
-        statement = statement.where(tuple_(*place) < tuple_(here, literal(purchase_id)))
-    return statement
 
 
 def _owned(row: Record, product: Product) -> OwnedProduct:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sqlalchemy import literal, select, tuple_
+from sqlalchemy import select
 
 from digistore.blocking import Blocking, blocking
 from digistore.catalog import Product, ProductRef, ProductStatus
 from digistore.catalog.service import products as catalog_rows
-from digistore.clock import from_micros, to_micros
+from digistore.database.keyset import newest_first, place_of
 from digistore.errors import (
     Forbidden,
     Invalid,
@@ -43,7 +43,7 @@ from digistore.orders.rules import (
 from digistore.orders.service.cashier import Cashier, Terms
 from digistore.orders.service.settling import Settling
 from digistore.orders.tables import orders
-from digistore.paging import Page, checked_limit, decode_cursor, encode_cursor
+from digistore.paging import Page, checked_limit, page_of
 from digistore.users import Acting, Actor, Role, UserRef
 
 if TYPE_CHECKING:
@@ -178,22 +178,10 @@ class AsyncOrders:
             limit: 1 to 100.
         """
         user_id, many = await self._users.id_of(user), checked_limit(limit)
-        place = (orders.c.created_at, orders.c.id)
-        statement = (
-            select(orders)
-            .where(orders.c.buyer_id == user_id)
-            .order_by(place[0].desc(), place[1].desc())
-            .limit(many + 1)
-        )
-        if after is not None:
-            micros, order_id = decode_cursor(after, int, str)
-            here = literal(from_micros(micros), place[0].type)
-            statement = statement.where(tuple_(*place) < tuple_(here, literal(order_id)))
+        mine = select(orders).where(orders.c.buyer_id == user_id)
+        statement = newest_first(mine, orders.c.created_at, orders.c.id, after, many)
         found = await load_orders(self._database, statement)
-        shown, last = found[:many], found[many - 1 : many]
-        more = len(found) > many
-        cursor = encode_cursor(to_micros(last[0].created_at), last[0].id) if more else None
-        return Page(tuple(shown), cursor)
+        return page_of(found, many, lambda order: place_of(order.created_at, order.id))
 
     async def cancel(self, actor: Actor, order: OrderRef) -> Order:
         """Cancel an order that is not paid; its checkout is ended at the gateway first.

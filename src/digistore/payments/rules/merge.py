@@ -132,11 +132,12 @@ def _climb(
     if told is not PaymentState.SUCCEEDED or snapshot.captured is None:
         return
     captured = snapshot.captured
-    if captured.currency != payment.currency:
+    if first:
+        _count_in(book, payment, captured.currency)
+        payment.received_at = book.now
+    elif captured.currency != payment.currency:
         book.act(ActionKind.AMOUNT_CHANGED, payment.id, payment)
         return
-    if first:
-        payment.received_at = book.now
     elif captured.amount != payment.captured:
         book.act(ActionKind.AMOUNT_CHANGED, payment.id, payment)
     payment.captured = max(payment.captured, captured.amount)
@@ -144,6 +145,15 @@ def _climb(
         payment.tax = max(payment.tax, snapshot.tax.amount)
     if snapshot.fee is not None:
         payment.fee = snapshot.fee.amount
+
+
+def _count_in(book: Book, payment: PaymentFacts, currency: str) -> None:
+    """Count a payment in what was taken, not in what was asked for while it was on its way."""
+    payment.currency = currency
+    for refund in book.refunds_of(payment):
+        refund.currency = currency
+    for dispute in book.disputes_of(payment):
+        dispute.currency = currency
 
 
 def _merge_refund(book: Book, payment: PaymentFacts, told: RefundSnapshot) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from digistore.blocking import Blocking, blocking
 from digistore.clock import to_micros
+from digistore.database.keyset import place_of
 from digistore.errors import AlreadyExists, CodeSpaceExhausted, Invalid, NotFound
 from digistore.fields import checked
 from digistore.paging import Page, checked_limit, page_of
@@ -239,9 +240,9 @@ class AsyncShortUrls:
         bound = checked_limit(limit)
         sought = None if tag is None else checked(Sought, tag=tag).tag
         found = await self._database.read(
-            lambda reader: links.listed(reader, acting.id, sought, after, bound + 1)
+            lambda reader: links.listed(reader, acting.id, sought, after, bound)
         )
-        return page_of(found, bound, lambda link: (to_micros(link.created_at), link.id))
+        return page_of(found, bound, lambda link: place_of(link.created_at, link.id))
 
     async def _add(self, acting: Acting, values: Mapping[str, Any], chosen: str | None) -> ShortURL:
         def codes() -> Iterable[str]:

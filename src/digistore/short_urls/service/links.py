@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, func, or_, select, tuple_, type_coerce, update
+from sqlalchemy import Text, func, or_, select, type_coerce, update
 from sqlalchemy.dialects.postgresql import insert
 
 from digistore.audit import Change, record
-from digistore.clock import from_micros
+from digistore.database.keyset import newest_first
 from digistore.errors import Forbidden, NotFound
-from digistore.paging import decode_cursor
 from digistore.short_urls.models import ShortURL, ShortURLRef
 from digistore.short_urls.rules.given import fitted
 from digistore.short_urls.rules.targets import TargetPolicy
@@ -140,7 +139,7 @@ def _told(field: str, value: Any) -> str | int | bool | None:  # noqa: ANN401  a
 async def listed(
     reader: Reader, owner_id: str | None, tag: str | None, after: str | None, limit: int
 ) -> list[ShortURL]:
-    """Return an owner's links, newest first, up to *limit*; two statements however many."""
+    """Return a page of an owner's links, and one more; two statements however many."""
     mine = (
         short_urls.c.owner_id.is_(None) if owner_id is None else short_urls.c.owner_id == owner_id
     )
@@ -149,11 +148,8 @@ async def listed(
         text = type_coerce(short_urls.c.tags, Text)
         statement = statement.where(text.contains(f'"{tag}"', autoescape=True))
     key = (short_urls.c.created_at, short_urls.c.id)
-    if after is not None:
-        micros, link_id = decode_cursor(after, int, str)
-        statement = statement.where(tuple_(*key) < (from_micros(micros), link_id))
-    newest_first = statement.order_by(*(column.desc() for column in key)).limit(limit)
-    return await with_clicks(reader, await reader.rows(newest_first))
+    page = newest_first(statement, *key, after, limit)
+    return await with_clicks(reader, await reader.rows(page))
 
 
 async def with_clicks(reader: Reader, rows: Sequence[AnyRow]) -> list[ShortURL]:

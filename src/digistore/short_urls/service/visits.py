@@ -39,6 +39,7 @@ _FIND = Prepared(
         short_urls.c.code == bindparam("code"),
     )
 )
+CLICK_PATIENCE = 0.1  # seconds: a click never costs a visitor the redirect
 _CLICK = Prepared(insert(clicks).returning(clicks.c.id))
 
 
@@ -104,7 +105,7 @@ class Clicks:
             await tx.fetch(_CLICK, row)
 
         try:
-            await self._database.transact(write)
+            await self._database.transact(write, patience=CLICK_PATIENCE)
         except (Busy, *DATABASE_ERRORS):
             with self._lock:
                 self.dropped += 1

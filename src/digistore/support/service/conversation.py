@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from digistore.catalog.service import products as catalog_rows
 from digistore.errors import AccessRequired, Forbidden, InvalidTransition, NotFound
 from digistore.fields import Input, Reason, checked
+from digistore.lifecycle import moves
 from digistore.support.models import SupportRequest, SupportRequestRef, SupportState
-from digistore.support.rules import TALKS, after_reply, may_reopen, moves
+from digistore.support.rules import MOVES, TALKS, after_reply, may_reopen
 from digistore.support.service import rows
 from digistore.users import Acting, Actor, UserRef
 
@@ -152,7 +153,7 @@ class Conversation:
 
         async def work(tx: Transaction) -> None:
             now = await rows.load_request(tx, found.id)
-            if moves(now.state, SupportState.CLOSED):
+            if moves("support request", MOVES, now.state, SupportState.CLOSED):
                 await rows.change(tx, acting, "close", now, state=SupportState.CLOSED)
 
         await self._database.transact(work)
@@ -194,7 +195,7 @@ class Conversation:
         self, actor: Actor, request: SupportRequestRef, new: SupportState, cause: str
     ) -> SupportRequest:
         async def work(tx: Transaction, acting: Acting, now: SupportRequest) -> None:
-            if not moves(now.state, new):
+            if not moves("support request", MOVES, now.state, new):
                 return
             resolved_at = tx.now if new is SupportState.RESOLVED else None
             await rows.change(tx, acting, cause, now, state=new, resolved_at=resolved_at)

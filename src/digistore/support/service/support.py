@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, literal, select, tuple_
+from sqlalchemy import ColumnElement, select
 
 from digistore.blocking import Blocking, blocking
 from digistore.catalog import ProductRef
 from digistore.catalog.tables import products
-from digistore.clock import from_micros, to_micros
+from digistore.database.keyset import newest_first, place_of
 from digistore.entitlements.facts import AccessState
 from digistore.entitlements.service.entitlements import purchase_of
 from digistore.entitlements.tables import purchased_products
@@ -27,7 +27,7 @@ from digistore.orders.kinds import Draft, Kind
 from digistore.orders.reads import load_order
 from digistore.orders.rules import checked_consents
 from digistore.orders.service.cashier import Terms
-from digistore.paging import Page, checked_limit, decode_cursor, encode_cursor
+from digistore.paging import Page, checked_limit, page_of
 from digistore.support.models import (
     Eligibility,
     RecordedRefund,
@@ -318,18 +318,9 @@ class AsyncSupport(Conversation):
     ) -> Page[SupportRequest]:
         many = checked_limit(limit)
         place = (support_requests.c.created_at, support_requests.c.id)
-        statement = (
-            rows.requests().where(where).order_by(place[0].desc(), place[1].desc()).limit(many + 1)
-        )
-        if after is not None:
-            micros, request_id = decode_cursor(after, int, str)
-            here = literal(from_micros(micros), place[0].type)
-            statement = statement.where(tuple_(*place) < tuple_(here, literal(request_id)))
-        found = await self._database.rows(statement)
-        shown = found[:many]
-        more = len(found) > many
-        cursor = encode_cursor(to_micros(shown[-1].created_at), shown[-1].id) if more else None
-        return Page(tuple(rows.request_of(row) for row in shown), cursor)
+        statement = newest_first(rows.requests().where(where), *place, after, many)
+        found = [rows.request_of(row) for row in await self._database.rows(statement)]
+        return page_of(found, many, lambda one: place_of(one.created_at, one.id))
 
 
 async def _close(tx: Transaction, request_id: str) -> None:

@@ -14,7 +14,6 @@ APPEND_ONLY = (
     "digistore_audit",
     "digistore_entitlement_facts",
     "digistore_support_facts",
-    "digistore_clicks",
 )
 
 

@@ -63,10 +63,8 @@ def play(given: argparse.Namespace, screen: Screen) -> Answer:
 def _tell_all(folder: Path, tell: Teller, screen: Screen) -> None:
     tell.begin(
         "digistore demo: the life of a small shop",
-        (
-            f"It happens now, on real files in {folder}, without network and without real money. "
-            f"Every line marked {screen.marks.check} has just been asked of the shop's public API.",
-        ),
+        "It happens now, on real files in a folder of its own, without network and real money. "
+        f"Each line with {screen.marks.check} has just been asked of the public API, and is true.",
     )
     with Stage(folder, tell) as stage:
         for title, chapter in CHAPTERS:
