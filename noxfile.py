@@ -149,9 +149,13 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run the tests on each supported Python that is found, but for the contract suites."""
+    """Run the tests on each supported Python that is found, but for the contract suites.
+
+    The long ones, hundreds of random lives and races, run on this Python alone.
+    """
     install(session, "test")
-    pytest(session, "--ignore=tests/contract")
+    chosen = [] if session.python == CURRENT else ["-m", "not long"]
+    pytest(session, "--ignore=tests/contract", *chosen)
 
 
 @nox.session

@@ -127,9 +127,11 @@ class InThread:
         self._service = service
         self._pool = pool
 
-    def __getattr__(self, name: str) -> Callable[..., Pending[Any]]:
-        """Return the operation *name*, to be awaited on the host's loop."""
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the service has
+        """Return the operation *name*, to be awaited on the host's loop, or a property's value."""
         method = getattr(self._service, name)
+        if isinstance(inspect.getattr_static(type(self._service), name, None), property):
+            return method
         if name.startswith("_") or not inspect.iscoroutinefunction(method):
             raise AttributeError(name)
 
