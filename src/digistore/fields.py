@@ -34,13 +34,13 @@ Metadata: TypeAlias = Mapping[str, JsonValue]
 class Input(BaseModel):
     """What a caller gives: strict, nothing unknown, nothing that can change."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 class Model(BaseModel):
     """What the library returns: frozen; a change makes a new one."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 M = TypeVar("M", bound=BaseModel)
@@ -55,8 +55,9 @@ def checked(model: type[M], **values: object) -> M:
     try:
         return model.model_validate(values)
     except ValidationError as error:
+        # What comes after the field's name in a place are keys that the caller made up.
         fields = {
-            ".".join(str(part) for part in found["loc"]) or "input": _word(found["type"])
+            str((*found["loc"], "input")[0]): _word(found["type"])
             for found in error.errors(include_url=False, include_input=False)
         }
         listed = ", ".join(f"{field} ({word})" for field, word in sorted(fields.items()))
@@ -77,34 +78,48 @@ _WORDS: Mapping[str, str] = {
 
 
 def _printable(text: str) -> str:
-    if any(unicodedata.category(sign) in {"Cc", "Cs"} for sign in text):
+    if not _is_printable(text):
         kind = "characters"
         raise PydanticCustomError(kind, "control characters are not allowed")
     return text
 
 
 def _multi_line(text: str) -> str:
-    _printable("".join(sign for sign in text if sign not in _LINE_BREAKS))
+    _printable(_without_breaks(text))
     return text
 
 
+def _is_printable(text: str) -> bool:
+    return not any(unicodedata.category(sign) in {"Cc", "Cs"} for sign in text)
+
+
+def _without_breaks(text: str) -> str:
+    return "".join(sign for sign in text if sign not in _LINE_BREAKS)
+
+
 def _bounded(metadata: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
-    if not _is_finite(metadata, _DEPTH) or len(canonical_json(metadata)) > MOST_METADATA:
+    kind = _fault(metadata, _DEPTH)
+    if kind is None and len(canonical_json(metadata)) > MOST_METADATA:
         kind = "too_large"
-        raise PydanticCustomError(kind, "metadata is small, flat and finite")
+    if kind is not None:
+        raise PydanticCustomError(kind, "metadata is small, flat, finite and printable")
     return metadata
 
 
-def _is_finite(value: object, depth: int) -> bool:
+def _fault(value: object, depth: int) -> str | None:
+    """Say what is wrong with a part of metadata, ``None`` if nothing is."""
+    if isinstance(value, str):
+        return None if _is_printable(_without_breaks(value)) else "characters"
     if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, Mapping):
-        inside = [*value.keys(), *value.values()]
-    elif isinstance(value, list | tuple):
-        inside = list(value)
-    else:
-        return True
-    return depth > 0 and all(_is_finite(one, depth - 1) for one in inside)
+        return None if math.isfinite(value) else "too_large"
+    if not isinstance(value, Mapping | list):
+        return None
+    if depth == 0:
+        return "too_large"
+    if isinstance(value, Mapping) and not all(_is_printable(key) for key in value):
+        return "characters"
+    inside = value.values() if isinstance(value, Mapping) else value
+    return next((kind for one in inside if (kind := _fault(one, depth - 1))), None)
 
 
 def _with_zone(moment: datetime) -> datetime:

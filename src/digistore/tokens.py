@@ -30,9 +30,11 @@ class Secrets:
         Raises:
             ConfigError: none given, or one has under 32 characters.
         """
-        given = [secret] if isinstance(secret, str) else list(secret)
-        usable = all(isinstance(one, str) and len(one.strip()) >= SHORTEST_SECRET for one in given)
-        if not given or not usable:
+        given = (secret,) if isinstance(secret, str) else secret
+        usable = isinstance(given, Sequence) and all(
+            isinstance(one, str) and len(one.strip()) >= SHORTEST_SECRET for one in given
+        )
+        if not usable or not given:
             raise ConfigError(f"secret needs at least {SHORTEST_SECRET} characters")
         self._secrets = tuple(one.encode() for one in given)
 

@@ -142,9 +142,10 @@ class Shop:
 
     async def run_due(self, limit: int) -> DueReport:
         """Do one bounded round of all that must happen by itself."""
-        delivered, failed = await self.outbox.deliver(limit)
         reconciled = await self.payments.reconcile(limit=limit)
         closed_requests = await self.support.close_old(limit)
+        # What has just been found is told in the same round.
+        delivered, failed = await self.outbox.deliver(limit)
         closed_days = await self.analytics.close_days(limit)
         swept = await self.files.sweep(limit)
         await self.outbox.beat(ROUND)

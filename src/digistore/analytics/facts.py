@@ -7,7 +7,7 @@ happen on a day that is long over: what a closed day says is final.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import (
@@ -29,6 +29,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from digistore.analytics.models import Period
 from digistore.analytics.rules import DAY, Entry, Fact, bounds, entries
 from digistore.catalog.tables import products
 from digistore.clock import from_micros
@@ -206,11 +207,9 @@ _FIRST: Final = Prepared(
 )
 
 
-async def happened(
-    reader: Reader, first: date, last: date, seller: str | None = None
-) -> list[Entry]:
-    """Count the facts of the days from *first* to *last*, of all sellers or only of *seller*."""
-    start, stop = bounds(first, last)
+async def happened(reader: Reader, period: Period, seller: str | None = None) -> list[Entry]:
+    """Count the facts of the days of *period*: of *seller*, or of all sellers and the house."""
+    start, stop = bounds(period)
     statement = _OF_ALL if seller is None else _OF_ONE
     rows = await reader.fetch(statement, {"start": start, "stop": stop, "seller": seller})
     return entries(Fact(*row) for row in rows)

@@ -4,56 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Select, Text, bindparam, delete, func, insert, select
+from sqlalchemy import Text, bindparam, delete, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
+from digistore.analytics.models import Period
 from digistore.analytics.rules import Entry, Figure
 from digistore.analytics.tables import closed_days, day_figures
 from digistore.database import Prepared, Reader, Transaction
 
-_LAST: Final = Prepared(select(func.max(closed_days.c.day)))
-
-
-def _stored() -> Select[Any]:
-    closed = select(closed_days.c.day).where(
-        closed_days.c.day >= bindparam("first"), closed_days.c.day <= bindparam("last")
-    )
-    # Day by day, not by a range: the key of figures begins with the day and its seller.
-    return (
-        select(
-            day_figures.c.day,
-            day_figures.c.currency,
-            day_figures.c.figure,
-            func.sum(day_figures.c.value),
-        )
-        .where(day_figures.c.day.in_(closed))
-        .group_by(day_figures.c.day, day_figures.c.currency, day_figures.c.figure)
-    )
-
-
-_OF_ALL: Final = Prepared(_stored())
-_OF_ONE: Final = Prepared(
-    _stored().where(day_figures.c.seller == bindparam("seller", type_=Text()))
+_ALL_CLOSED: Final = select(closed_days.c.day)
+_CLOSED: Final = _ALL_CLOSED.where(
+    closed_days.c.day >= bindparam("first"), closed_days.c.day <= bindparam("last")
 )
+# Day by day, not by a range: the key of figures begins with the day and its seller.
+_STORED: Final = (
+    select(
+        day_figures.c.day,
+        day_figures.c.currency,
+        day_figures.c.figure,
+        func.sum(day_figures.c.value),
+    )
+    .where(day_figures.c.day.in_(_CLOSED))
+    .group_by(day_figures.c.day, day_figures.c.currency, day_figures.c.figure)
+)
+_EVER_CLOSED: Final = Prepared(_ALL_CLOSED)
+_CLOSED_DURING: Final = Prepared(_CLOSED)
+_OF_ALL: Final = Prepared(_STORED)
+_OF_ONE: Final = Prepared(_STORED.where(day_figures.c.seller == bindparam("seller", type_=Text())))
 
 
-async def last_closed(reader: Reader) -> date | None:
-    """Return the newest closed day."""
-    ((day,),) = await reader.fetch(_LAST, {})
-    return None if day is None else date.fromisoformat(day)
+async def closed(reader: Reader, period: Period | None = None) -> frozenset[date]:
+    """Return the closed days of *period*, or all there are."""
+    if period is None:
+        rows = await reader.fetch(_EVER_CLOSED, {})
+    else:
+        rows = await reader.fetch(_CLOSED_DURING, _ends(period))
+    return frozenset(date.fromisoformat(day) for (day,) in rows)
 
 
-async def stored(reader: Reader, first: date, last: date, seller: str | None) -> list[Entry]:
-    """Read the figures of the closed days from *first* to *last*.
+async def stored(reader: Reader, period: Period, seller: str | None) -> list[Entry]:
+    """Read the figures of the closed days of *period*.
 
     They are those of *seller*, or the sums over all sellers and the house.
     """
     statement = _OF_ALL if seller is None else _OF_ONE
-    rows = await reader.fetch(
-        statement, {"first": first.isoformat(), "last": last.isoformat(), "seller": seller}
-    )
+    rows = await reader.fetch(statement, {**_ends(period), "seller": seller})
     return [
         Entry(date.fromisoformat(day), seller or "", currency, Figure(figure), value)
         for day, currency, figure, value in rows
@@ -77,3 +74,7 @@ async def write(tx: Transaction, day: date, figures: Sequence[Entry]) -> None:
     if rows:
         await tx.rows(insert(day_figures), rows)
     await tx.rows(insert_or_leave(closed_days).values(day=text).on_conflict_do_nothing())
+
+
+def _ends(period: Period) -> dict[str, str]:
+    return {"first": period.first.isoformat(), "last": period.last.isoformat()}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from itertools import islice
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from digistore.analytics.models import CurrencyFigures, DaySales, Overview, Period
@@ -84,36 +85,35 @@ def day_of(number: int) -> date:
     return EPOCH.date() + timedelta(days=number)
 
 
-def bounds(first: date, last: date) -> tuple[int, int]:
-    """Return in microseconds when *first* begins and when *last* is over."""
-    return number_of(first) * DAY, (number_of(last) + 1) * DAY
+def bounds(period: Period) -> tuple[int, int]:
+    """Return in microseconds when the first day of *period* begins and when its last is over."""
+    return number_of(period.first) * DAY, (number_of(period.last) + 1) * DAY
 
 
 def closable(
-    first_fact: datetime | None, last_closed: date | None, now: datetime, limit: int
+    first_fact: datetime | None, closed: Collection[date], now: datetime, limit: int
 ) -> tuple[date, ...]:
     """Say which days are to be closed now, the oldest first and at most *limit*.
 
-    They follow the last closed one, so that closed days have no gap; without one, the first day
-    with a fact is the first. A shop without facts closes nothing.
+    That is every day that is not, from the one with the first fact on: also one whose rows were
+    deleted, for it to be counted again.
     """
-    if last_closed is not None:
-        first = number_of(last_closed) + 1
-    elif first_fact is not None:
-        first = to_micros(first_fact) // DAY
-    else:
+    if first_fact is None:
         return ()
-    open_from = to_micros(now - CLOSES_AFTER) // DAY
-    return tuple(day_of(number) for number in range(first, min(open_from, first + limit)))
+    first, open_from = to_micros(first_fact) // DAY, to_micros(now - CLOSES_AFTER) // DAY
+    due = (day for day in map(day_of, range(first, open_from)) if day not in closed)
+    return tuple(islice(due, limit))
 
 
-def open_part(period: Period, last_closed: date | None) -> Period | None:
-    """Return the days of *period* after the last closed one, ``None`` if there are none."""
-    if last_closed is None or last_closed < period.first:
-        return period
-    if last_closed >= period.last:
-        return None
-    return Period(last_closed + timedelta(days=1), period.last)
+def open_parts(period: Period, closed: Iterable[date]) -> list[Period]:
+    """Return the days of *period* that are not among the *closed* ones of it, in unbroken parts."""
+    parts = []
+    first = number_of(period.first)
+    for number in (*sorted(map(number_of, closed)), number_of(period.last) + 1):
+        if first < number:
+            parts.append(Period(day_of(first), day_of(number - 1)))
+        first = number + 1
+    return parts
 
 
 def entries(facts: Iterable[Fact]) -> list[Entry]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from digistore.analytics.facts import first_fact, happened
 from digistore.analytics.models import DaySales, Overview, Period
-from digistore.analytics.rollups import last_closed, stored, write
-from digistore.analytics.rules import Entry, by_day, closable, open_part, overview
+from digistore.analytics.rollups import closed, stored, write
+from digistore.analytics.rules import Entry, by_day, closable, open_parts, overview
 from digistore.blocking import Blocking, blocking
 from digistore.errors import Forbidden, Invalid
 from digistore.users import Acting, Actor, Role
@@ -68,7 +68,7 @@ class AsyncAnalytics:
         days = await self._database.read(lambda reader: _due(reader, now, limit))
         for day in days:
             # Nothing new happens on such a day: its facts are read before the lock is taken.
-            figures = await self._database.read(partial(happened, first=day, last=day))
+            figures = await self._database.read(partial(happened, period=Period(day, day)))
             await self._database.transact(partial(write, day=day, figures=figures))
         return len(days)
 
@@ -82,18 +82,15 @@ class AsyncAnalytics:
 
 
 async def _due(reader: Reader, now: datetime, limit: int) -> tuple[date, ...]:
-    closed = await last_closed(reader)
-    first = await first_fact(reader) if closed is None else None
-    return closable(first, closed, now, limit)
+    return closable(await first_fact(reader), await closed(reader), now, limit)
 
 
 async def _read(reader: Reader, period: Period, seller: str | None) -> list[Entry]:
     """Read closed days from their rows and open ones from the facts, both at one moment."""
-    closed = await last_closed(reader)
-    fresh = open_part(period, closed)
-    figures = [] if fresh == period else await stored(reader, period.first, period.last, seller)
-    if fresh is not None:
-        figures += await happened(reader, fresh.first, fresh.last, seller)
+    days = await closed(reader, period)
+    figures = await stored(reader, period, seller) if days else []
+    for part in open_parts(period, days):
+        figures += await happened(reader, part, seller)
     return figures
 
 

@@ -101,7 +101,7 @@ class Screen:
 
     def _can_show(self, text: str) -> bool:
         try:
-            text.encode(self._out.encoding or "ascii")
+            text.encode(self._out.encoding or "utf-8")
         except UnicodeEncodeError:
             return False
         return True

@@ -49,14 +49,14 @@ class Done:
 
 
 def rounds(store: Store) -> Iterator[DueReport]:
-    """Run what is due until nothing more is, round by round."""
-    while True:
+    """Run what is due until nothing more is, round by round; two of them at least."""
+    # A round reconciles after it has delivered: what the first finds is for the second to deliver.
+    yield store.run_due()
+    more = True
+    while more:
         report = store.run_due()
         yield report
-        money = report.reconciled
-        # What reconcile did has been announced: those events are due as well.
-        if not (report.more or money.events or money.refunds or money.disputes or money.expired):
-            return
+        more = report.more
 
 
 def deliver_all(store: Store, _given: argparse.Namespace, screen: Screen) -> Answer:

@@ -34,8 +34,8 @@ def read_url(url: str) -> URL:
 
 def is_memory(url: URL) -> bool:
     """Say whether *url* names a database in memory."""
-    name = url.database or ""
-    return name in {"", ":memory:"} or "mode=memory" in str(url.query) or "mode=memory" in name
+    name = (url.database or "").removeprefix("file:")
+    return name in {"", ":memory:"} or url.query.get("mode") == "memory" or "mode=memory" in name
 
 
 def open_writer(url: URL) -> Engine:
@@ -56,6 +56,7 @@ def _open(url: URL, pool: type[Pool]) -> Engine:
             url,
             poolclass=pool,
             isolation_level="AUTOCOMMIT",
+            hide_parameters=True,  # an error that reaches a log names no person
             connect_args={"check_same_thread": False},
         )
     except (NoSuchModuleError, ArgumentError) as error:
@@ -67,8 +68,8 @@ def _open(url: URL, pool: type[Pool]) -> Engine:
 def prepare_sqlite(engine: Engine) -> None:
     """Give every new connection of a SQLite engine the settings that digistore relies on.
 
-    ``foreign_keys=ON``, ``journal_mode=WAL``, ``synchronous=FULL`` and a busy time-out of two
-    seconds. Call it once, before the engine's first connection.
+    ``foreign_keys=ON``, ``recursive_triggers=ON``, ``journal_mode=WAL``, ``synchronous=FULL`` and
+    a busy time-out of two seconds. Call it once, before the engine's first connection.
     """
     event.listen(engine, "connect", _prepare)
 
@@ -78,6 +79,7 @@ def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401  the dri
     try:
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
         cursor.execute("PRAGMA foreign_keys = ON")  # before any BEGIN, or it does nothing
+        cursor.execute("PRAGMA recursive_triggers = ON")  # or REPLACE gets around a trigger
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
     finally:

@@ -12,6 +12,13 @@ from typing import Any
 from sqlalchemy import Connection, Executable
 from sqlalchemy.sql.elements import ClauseElement
 
+from digistore.errors import Invalid
+
+
+def no_text() -> Invalid:
+    """Return the error for half a surrogate pair, as JSON may bring one: no database keeps it."""
+    return Invalid("a text that cannot be encoded", fields={"text": "characters"})
+
 
 class Prepared:
     """A statement that is compiled once per dialect."""
@@ -32,6 +39,8 @@ class Prepared:
         try:
             cursor.execute(text, [values[name] for name in names] if names else values)
             return cursor.fetchall()
+        except UnicodeEncodeError:
+            raise no_text() from None
         finally:
             cursor.close()
 

@@ -26,7 +26,7 @@ from digistore.database.engine import (
     read_url,
 )
 from digistore.database.retry import ATTEMPTS, DATABASE_ERRORS, PATIENCE, Fault, fault
-from digistore.database.statements import Prepared
+from digistore.database.statements import Prepared, no_text
 from digistore.errors import Busy, ConfigError
 from digistore.ids import new_id
 
@@ -286,7 +286,10 @@ def _waiting(connection: Connection, patience: float | None) -> Iterator[None]:
 
 
 def _rows(connection: Connection, statement: Executable, params: Params) -> Sequence[Any]:
-    result = connection.execute(statement, params)
+    try:
+        result = connection.execute(statement, params)
+    except UnicodeEncodeError:
+        raise no_text() from None
     return result.all() if result.returns_rows else ()
 
 

@@ -216,6 +216,20 @@ CHECKS = (
         """,
     ),
     Statement(
+        "I20",
+        "outcome_follows_purchase",
+        "What this order line is said to have come to is not the state of its purchase. Settle"
+        " its order again.",
+        """
+        SELECT l.id AS subject
+        FROM digistore_order_lines l
+        LEFT JOIN digistore_purchased_products p ON p.order_line_id = l.id
+        WHERE l.kind = 'product' AND COALESCE(l.outcome, '') <> CASE p.state
+            WHEN 'live' THEN 'opened' WHEN 'suspended' THEN 'held'
+            WHEN 'standby' THEN 'standby' WHEN 'revoked' THEN 'closed' ELSE '' END
+        """,
+    ),
+    Statement(
         "I30",
         "download_within_access",
         "A download was counted at a time when its purchase was not live. Times of purchases are"

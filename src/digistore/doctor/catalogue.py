@@ -102,14 +102,14 @@ CHECKS = (
         f"""
         SELECT s.id AS subject
         FROM digistore_short_urls s
-        WHERE s.code IN ({_RESERVED}) OR s.code <> lower(s.code) OR length(s.code) NOT BETWEEN 1 AND 64
+        WHERE s.code IN ({_RESERVED}) OR s.code <> lower(s.code)
+           OR length(s.code) NOT BETWEEN 1 AND 64
         """,  # noqa: S608  our own text
     ),
     Statement(
         "I34",
         "links_lead_to_the_web",
-        "This short link, or its fallback, leads to something else than http or https. Disable"
-        " it.",
+        "This short link, or its fallback, leads to something else than http or https. Disable it.",
         """
         SELECT s.id AS subject
         FROM digistore_short_urls s

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import text
+from sqlalchemy import Select, text, tuple_
 
 if TYPE_CHECKING:
     from digistore.database import Reader
-
-CHUNK = 500  # rows that a walk holds at a time
-
-Walked: TypeAlias = AsyncGenerator[str, None]
+    from digistore.database.transaction import AnyRow
 
 
 class Check(Protocol):
@@ -57,19 +53,36 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """A check that needs Python: it reads rows in chunks and yields the subjects it finds."""
+    """A check that needs Python: *walk* reads rows a page at a time, until it has enough."""
 
     invariant: str
     name: str
     means: str
-    walk: Callable[[Reader], Walked]
+    walk: Callable[[Reader, int], Awaitable[list[str]]]
 
     async def find(self, reader: Reader, most: int) -> list[str]:
-        """Return what the walk finds; it ends once that is enough."""
-        found: dict[str, None] = {}
-        async with aclosing(self.walk(reader)) as walked:
-            async for subject in walked:
-                found[subject] = None
-                if len(found) == most:
-                    break
-        return list(found)
+        """Return what the walk finds, each subject once."""
+        return list(dict.fromkeys(await self.walk(reader, most)))[:most]
+
+
+class Pages:
+    """The rows of a statement by their unique *key*, *size* of them at a time."""
+
+    def __init__(
+        self, reader: Reader, statement: Select[Any], key: Sequence[Any], size: int
+    ) -> None:
+        """Begin before the first row."""
+        self._reader = reader
+        self._statement = statement.order_by(*key).limit(size)
+        self._key = key
+        self._after: tuple[Any, ...] | None = None
+
+    async def turn(self) -> Sequence[AnyRow]:
+        """Return the next rows, none after the last."""
+        statement = self._statement
+        if self._after is not None:
+            statement = statement.where(tuple_(*self._key) > self._after)
+        rows = await self._reader.rows(statement)
+        if rows:
+            self._after = tuple(rows[-1]._mapping[column.name] for column in self._key)
+        return rows

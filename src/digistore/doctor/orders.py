@@ -38,8 +38,9 @@ CHECKS = (
         SELECT l.id AS subject
         FROM digistore_order_lines l
         JOIN digistore_orders o ON o.id = l.order_id
-        WHERE l.total <> l.unit_price - l.discount + CASE o.tax_inclusive WHEN 1 THEN 0 ELSE l.tax END
-           OR (o.tax_inclusive = 1 AND l.tax > l.total)
+        WHERE (o.tax_inclusive = 1
+               AND (l.total <> l.unit_price - l.discount OR l.tax > l.total))
+           OR (o.tax_inclusive = 0 AND l.total <> l.unit_price - l.discount + l.tax)
         """,
     ),
     Statement(

@@ -9,6 +9,7 @@ from digistore.doctor import (
     amounts,
     books,
     catalogue,
+    figures,
     money,
     orders,
     references,
@@ -24,7 +25,19 @@ if TYPE_CHECKING:
     from digistore.database import Database, Reader
 
 MOST = 100  # findings of one check
-NOUNS = (access, money, amounts, orders, support, books, catalogue, references, waiting, walks)
+NOUNS = (
+    access,
+    money,
+    amounts,
+    orders,
+    support,
+    books,
+    catalogue,
+    references,
+    waiting,
+    figures,
+    walks,
+)
 
 
 def _number(check: Check) -> int:
@@ -55,13 +68,19 @@ class Doctor:
         findings: list[Finding] = []
         warnings = await signs(reader, self._database.clock())
         for check in CHECKS:
-            subjects = await _find(check, reader)
-            findings += [Finding(check.invariant, one, check.means) for one in subjects[:MOST]]
-            if len(subjects) > MOST:
-                warnings.append(f"{check.invariant}: only {MOST} findings of a kind are named")
+            found = await _found(check, reader)
+            findings += found[:MOST]
+            if len(found) > MOST:
+                warnings.append(f"{check.name}: only the first {MOST} findings are named")
         checked = dict.fromkeys(check.invariant for check in CHECKS)
-        return DoctorReport(tuple(findings), tuple(dict.fromkeys(warnings)), tuple(checked))
+        return DoctorReport(tuple(findings), tuple(warnings), tuple(checked))
 
 
-async def _find(check: Check, reader: Reader) -> list[str]:
-    return await check.find(reader, MOST + 1)
+async def _found(check: Check, reader: Reader) -> list[Finding]:
+    try:
+        subjects = await check.find(reader, MOST + 1)
+    except (ValueError, TypeError, OverflowError) as error:
+        # JSON, times and digests are read on the way; what cannot be read is a finding too.
+        told = f"{type(error).__name__}: a row that this check reads cannot be read. {check.means}"
+        return [Finding(check.invariant, check.name, told)]
+    return [Finding(check.invariant, subject, check.means) for subject in subjects]

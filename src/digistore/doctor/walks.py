@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import select
 
 from digistore.audit import Change, digest_of
 from digistore.audit.tables import audit
-from digistore.doctor.checks import CHUNK, Walk, Walked
+from digistore.doctor.checks import Pages, Walk
+from digistore.entitlements.facts import AccessState
 from digistore.entitlements.holding import StoredGrant, facts_of, grants_of, stored_grants
-from digistore.entitlements.rules import AccessState, Grant, choose
+from digistore.entitlements.rules import Grant, choose
 from digistore.entitlements.tables import purchased_products
 from digistore.orders.rules import LINE_SNAPSHOT, SNAPSHOT, snapshot_fingerprint
 from digistore.orders.tables import order_lines, orders
@@ -21,48 +21,44 @@ if TYPE_CHECKING:
     from digistore.database import Reader
     from digistore.database.transaction import AnyRow
 
-PAIRS = 200  # holdings at a time: two bound values each
+ROWS = 500  # rows that a walk holds at a time, with what belongs to them
+HOLDINGS = 200  # the same of holdings: two bound values each
 
 
-async def _chunks(
-    reader: Reader, statement: Select[Any], key: Sequence[Any], size: int = CHUNK
-) -> AsyncIterator[Sequence[AnyRow]]:
-    """Yield the rows of *statement* by its unique *key*, *size* at a time."""
-    ordered, after = statement.order_by(*key).limit(size), None
-    while rows := await reader.rows(
-        ordered if after is None else ordered.where(tuple_(*key) > after)
-    ):
-        yield rows
-        after = tuple(rows[-1]._mapping[column.name] for column in key)
-
-
-async def changed_snapshots(reader: Reader) -> Walked:
-    """Yield the orders whose amounts, lines, policy, billing or consents have changed (I14)."""
-    async for chunk in _chunks(reader, select(orders), [orders.c.id]):
+async def changed_snapshots(reader: Reader, most: int) -> list[str]:
+    """Find orders whose amounts, lines, policy, billing or consents have changed (I14)."""
+    pages = Pages(reader, select(orders), [orders.c.id], ROWS)
+    found: list[str] = []
+    while len(found) < most and (page := await pages.turn()):
         lines = await reader.rows(
             select(order_lines)
-            .where(order_lines.c.order_id.in_([row.id for row in chunk]))
+            .where(order_lines.c.order_id.in_([row.id for row in page]))
             .order_by(order_lines.c.order_id, order_lines.c.position)
         )
-        found: dict[str, list[list[object]]] = {row.id: [] for row in chunk}
+        theirs: dict[str, list[list[object]]] = {row.id: [] for row in page}
         for line in lines:
-            found[line.order_id].append([line._mapping[name] for name in LINE_SNAPSHOT])
-        for row in chunk:
-            content = {name: row._mapping[name] for name in SNAPSHOT}
-            if snapshot_fingerprint(content, found[row.id]) != row.snapshot_fingerprint:
-                yield row.id
+            theirs[line.order_id].append([line._mapping[name] for name in LINE_SNAPSHOT])
+        found += [row.id for row in page if not _is_itself(row, theirs[row.id])]
+    return found
 
 
-async def changed_projections(reader: Reader) -> Walked:
-    """Yield the purchases whose state is not what their facts make of them now (I20)."""
+def _is_itself(order: AnyRow, lines: list[list[object]]) -> bool:
+    content = {name: order._mapping[name] for name in SNAPSHOT}
+    return bool(snapshot_fingerprint(content, lines) == order.snapshot_fingerprint)
+
+
+async def changed_projections(reader: Reader, most: int) -> list[str]:
+    """Find purchases whose state is not what their facts make of them now (I20)."""
     key = [purchased_products.c.user_id, purchased_products.c.product_id]
-    async for chunk in _chunks(reader, select(*key).distinct(), key, PAIRS):
-        pairs = [(row.user_id, row.product_id) for row in chunk]
-        rows = await reader.rows(grants_of(pairs))
+    pages = Pages(reader, select(*key).distinct(), key, HOLDINGS)
+    found: list[str] = []
+    while len(found) < most and (page := await pages.turn()):
+        pairs = [(row.user_id, row.product_id) for row in page]
+        grants = await reader.rows(grants_of(pairs))
         facts = await reader.rows(facts_of(pairs))
-        for grants, theirs in _by_holding(pairs, rows, facts):
-            for subject in _moved(grants, theirs):
-                yield subject
+        for held, told in _by_holding(pairs, grants, facts):
+            found += _moved(held, told)
+    return found
 
 
 def _by_holding(
@@ -92,16 +88,18 @@ def _states(grants: Sequence[StoredGrant]) -> Mapping[str, AccessState]:
     )
 
 
-async def broken_chains(reader: Reader) -> Walked:
-    """Yield what has an audit row that does not fit its digest or the row before it (I25)."""
-    key = [audit.c.entity, audit.c.entity_id, audit.c.version]
+async def broken_chains(reader: Reader, most: int) -> list[str]:
+    """Find what has an audit row that does not fit its digest or the row before it (I25)."""
+    pages = Pages(reader, select(audit), [audit.c.entity, audit.c.entity_id, audit.c.version], ROWS)
+    found: dict[str, None] = {}
     last: AnyRow | None = None
-    async for chunk in _chunks(reader, select(audit), key):
-        for row in chunk:
+    while len(found) < most and (page := await pages.turn()):
+        for row in page:
             follows = last is not None and _one(last) == _one(row)
             if not _fits(row, last if follows else None):
-                yield row.entity_id
+                found[row.entity_id] = None
             last = row
+    return list(found)
 
 
 def _one(row: AnyRow) -> tuple[str, str]:

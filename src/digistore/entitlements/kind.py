@@ -118,4 +118,5 @@ def _fact(grant_id: str, cause: Cause) -> Fact:
         ticket=cause.ticket,
         access=cause.access,
         actor=cause.actor,
+        reason=cause.reason,
     )

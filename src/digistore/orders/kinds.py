@@ -77,6 +77,7 @@ class Cause:
     ticket: int = 0
     access: Effect | None = None
     actor: str = "system"
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from sqlalchemy import Insert, select, update
+from sqlalchemy import Insert, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from digistore.blocking import offload, port
@@ -98,7 +98,9 @@ class AsyncOutbox:
         """Deliver up to *limit* events; return how many succeeded and how many failed."""
         if not self._handlers:
             return 0, 0
-        leased = await self._database.transact(lambda tx: self._lease(tx, limit))
+        fresh = self._handlers.keys() - self._registered
+        leased = await self._database.transact(lambda tx: self._lease(tx, fresh, limit))
+        self._registered |= fresh  # not before the commit: a repetition registers them again
         done = [await self._hand_over(one) for one in leased]
         return sum(done), len(done) - sum(done)
 
@@ -111,21 +113,21 @@ class AsyncOutbox:
         row = await self._database.first(select(rounds.c.at).where(rounds.c.name == name))
         return row.at if row else None
 
-    async def _lease(self, tx: Transaction, limit: int) -> Sequence[_Leased]:
-        await self._register(tx)
+    async def _lease(
+        self, tx: Transaction, fresh: Collection[tuple[str, str]], limit: int
+    ) -> Sequence[_Leased]:
+        await _register(tx, fresh)
         await _route(tx, limit)
-        names = {name for _, name in self._handlers}
         due = await tx.rows(
             select(deliveries, events)
             .join(events, events.c.id == deliveries.c.event_id)
-            .where(deliveries.c.next_check_at <= tx.now, deliveries.c.handler.in_(names))
+            .where(deliveries.c.next_check_at <= tx.now)
+            .where(tuple_(events.c.type, deliveries.c.handler).in_(list(self._handlers)))
             .order_by(deliveries.c.next_check_at, events.c.id)
             .limit(limit)
         )
         leased = []
         for row in due:
-            if (row.type, row.handler) not in self._handlers:
-                continue
             lease = secrets.token_urlsafe(16)
             await tx.rows(
                 update(deliveries)
@@ -135,16 +137,6 @@ class AsyncOutbox:
             leased.append(_Leased(_event(row._mapping), row.handler, row.tries + 1, lease))
         return leased
 
-    async def _register(self, tx: Transaction) -> None:
-        fresh = self._handlers.keys() - self._registered
-        for kind, name in sorted(fresh):
-            await tx.rows(
-                insert(handlers)
-                .values(type=kind, name=name, since=tx.now)
-                .on_conflict_do_nothing(index_elements=["type", "name"])
-            )
-        self._registered |= fresh
-
     async def _hand_over(self, leased: _Leased) -> bool:
         kind = type(leased.event).__name__
         handler = self._handlers[kind, leased.handler]
@@ -153,12 +145,23 @@ class AsyncOutbox:
             if inspect.iscoroutinefunction(handler):
                 await port(handler(leased.event))
             else:
-                await offload(handler, leased.event)
+                answer = await offload(handler, leased.event)
+                if inspect.isawaitable(answer):  # of a lambda, or an object with async __call__
+                    await port(_awaited(answer))
         except Exception as error:
             logger.exception("handler %s failed on %s %s", leased.handler, kind, leased.event.id)
             failure = type(error).__name__
         await self._database.transact(lambda tx: _close(tx, leased, failure))
         return failure is None
+
+
+async def _register(tx: Transaction, fresh: Collection[tuple[str, str]]) -> None:
+    for kind, name in sorted(fresh):
+        await tx.rows(
+            insert(handlers)
+            .values(type=kind, name=name, since=tx.now)
+            .on_conflict_do_nothing(index_elements=["type", "name"])
+        )
 
 
 async def _route(tx: Transaction, limit: int) -> None:
@@ -215,6 +218,10 @@ async def _beat(tx: Transaction, name: str) -> None:
             index_elements=["name"], set_={"at": tx.now, "runs": rounds.c.runs + 1}
         )
     )
+
+
+async def _awaited(answer: Awaitable[None]) -> None:
+    await answer
 
 
 def _is(event_id: str, handler: str) -> Any:  # noqa: ANN401  SQLAlchemy's own

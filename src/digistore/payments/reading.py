@@ -58,10 +58,11 @@ async def read_book(reader: Database | Reader, book: Book, order_id: str) -> Boo
 
 
 async def read_orphan(reader: Database | Reader, book: Book, payment_id: str | None) -> Book:
-    """Fill *book* with what is stored of a payment without an order."""
+    """Fill *book* with what is stored of a payment without an order, or of no payment at all."""
     if payment_id is not None:
         await _read_money(reader, book, payments.c.id == payment_id)
-        await _read_actions(reader, book, payment_actions.c.payment_id == payment_id)
+    about = payment_actions.c.payment_id.is_not_distinct_from(payment_id)
+    await _read_actions(reader, book, about & payment_actions.c.order_id.is_(None))
     book.remember()
     return book
 

@@ -253,7 +253,9 @@ poll_marks = Table(
     metadata,
     Column("gateway", Word, nullable=False),
     Column("account", Key, nullable=False),
-    Column("watermark", Moment, nullable=False),
+    Column("watermark", Moment, nullable=False),  # from when on to ask
+    Column("cursor", Prose, info={"personal": False}),  # how far the pass under way has come
+    Column("began_at", Moment, nullable=False),  # when that pass began: the next watermark
     PrimaryKeyConstraint("gateway", "account"),
     sqlite_strict=True,
 )

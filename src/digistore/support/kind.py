@@ -123,6 +123,7 @@ def _fresh(request_id: str, known: Sequence[Fact], causes: Sequence[Cause]) -> l
             at=cause.at,
             ticket=cause.ticket,
             actor=cause.actor,
+            reason=cause.reason,
         )
         if fact.key not in seen:
             seen.add(fact.key)

@@ -52,8 +52,11 @@ _BY_EXTERNAL_ID = Prepared(
 
 
 class _Person(Input):
-    external_id: Ref | None = None
     name: Title | None = None
+
+
+class _HostPerson(_Person):
+    external_id: Ref
 
 
 class AsyncUsers:
@@ -122,7 +125,8 @@ class AsyncUsers:
             NotFound: no such user, or not theirs to see.
         """
         acting = await self.acting(actor)
-        rows = await self._database.fetch(_BY_EXTERNAL_ID, {"external_id": external_id})
+        wanted = _text(external_id)
+        rows = await self._database.fetch(_BY_EXTERNAL_ID, {"external_id": wanted})
         if not rows or not (acting.is_operator or acting.is_user(rows[0][0])):
             raise NotFound("user", external_id)
         return await self._load(rows[0][0])
@@ -177,7 +181,7 @@ class AsyncUsers:
         return user.id if isinstance(user, User) else _text(user)
 
     async def _ensure(self, host: HostUser) -> Acting:
-        person = checked(_Person, external_id=host.external_id, name=host.name or None)
+        person = checked(_HostPerson, external_id=host.external_id, name=host.name or None)
         address = normal_email(host.email) if host.email else None
         rows = await self._database.fetch(_BY_EXTERNAL_ID, {"external_id": person.external_id})
         if rows:
@@ -294,7 +298,7 @@ async def _add(
 
 
 async def _bring_up_to_date(
-    tx: Transaction, person: _Person, email: str | None, *, verified: bool
+    tx: Transaction, person: _HostPerson, email: str | None, *, verified: bool
 ) -> str:
     now = tx.now if verified and email else None
     made = await _add(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from digistore.cli.demo.stage import PRICE, RETURN, Stage
 from digistore.cli.demo.teller import refused
 from digistore.cli.demo.wares import sha256_of
 from digistore.errors import AlreadyOwned, Forbidden, PaymentInFlight
 from digistore.money import Money
 from digistore.orders import Checkout, OrderState
-from digistore.payments import Disposition, Payment, RefundStatus
+from digistore.payments import Action, Choice, Disposition, Payment
 from digistore.support import SupportOffer, SupportRequest, SupportState
 from digistore.users import SYSTEM
 
@@ -97,6 +99,12 @@ def support_is_paid(stage: Stage) -> None:
         resolved.state is SupportState.RESOLVED and resolved.first_response_at,
         f"the request is {resolved.state!s}; the next question is a new one",
     )
+    told = Counter(name for name in stage.run_due() if name.startswith("Support"))
+    tell.claim(
+        told == {"SupportPaid": 1, "SupportReplied": 2, "SupportResolved": 1},
+        "the shop's handlers were told: "
+        + ", ".join(f"{name} {many}x" for name, many in sorted(told.items())),
+    )
 
 
 def _asked_and_paid(stage: Stage, offer: SupportOffer) -> SupportRequest:
@@ -124,25 +132,36 @@ def _asked_and_paid(stage: Stage, offer: SupportOffer) -> SupportRequest:
 def refund_ends_access(stage: Stage) -> None:
     """Give money back: access ends, the books stay."""
     store, tell, book = stage.store, stage.tell, stage.book
-    tell.say("Cleo buys, downloads, and changes her mind. Sam gives the money back.")
+    tell.say("Cleo buys, downloads, changes her mind and asks for her money back.")
     checkout = stage.buy(stage.cleo, book)
     link = store.downloads.link(stage.cleo, book)
     size = stage.download(stage.cleo, book).stat().st_size
+    asked = store.payments.request_refund(stage.cleo, checkout.order, reason="not what I expected")
+    (seen,) = store.payments.needing_action(stage.sam)
+    tell.fact("Cleo", asked.reason)
     tell.claim(
-        stage.access(stage.cleo, book) and size == link.files[0].size,
-        f"before: she can make links, and has fetched {size:,} bytes",
+        seen.id == asked.id and size == link.files[0].size and stage.access(stage.cleo, book),
+        f"Sam and Olga see it; nothing has changed, she keeps her {size:,} bytes",
     )
-    refund = store.payments.refund(stage.sam, checkout.order, reason="not what she expected")
-    tell.fact("refund", f"{refund.amount}, {refund.state!s}: {refund.reason}")
+    _given_back(stage, asked)
     why = refused(Forbidden, lambda: store.downloads.link(stage.cleo, book))
     refused(Forbidden, lambda: store.downloads.open(stage.cleo, book))
-    tell.claim(
-        refund.state is RefundStatus.SUCCEEDED and not stage.access(stage.cleo, book),
-        f'after: links and downloads answer "{why}"',
-    )
+    tell.claim(why.reason == "revoked", f'links and downloads now answer: "{why}"')
     told = store.entitlements.explain(SYSTEM, stage.cleo, book)
     tell.fact("explain", tell.shortened(told.text))
     _books_remain(stage, checkout)
+
+
+def _given_back(stage: Stage, asked: Action) -> None:
+    store, tell = stage.store, stage.tell
+    stage.run_due()
+    decided = store.payments.resolve(stage.olga, asked, choice=Choice.REFUND, reason="fair enough")
+    told = ", ".join(sorted(stage.run_due()))
+    tell.fact("Olga", f"{decided.choice!s}, decided at {decided.resolved_at:%H:%M} UTC")
+    tell.claim(
+        told == "AccessRevoked, RefundSucceeded" and not stage.access(stage.cleo, stage.book),
+        f"her access has ended; the shop's handlers were told: {told}",
+    )
 
 
 def _books_remain(stage: Stage, checkout: Checkout) -> None:

@@ -7,6 +7,7 @@ host's own Alembic history.
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
@@ -19,13 +20,25 @@ if TYPE_CHECKING:
 VERSION_TABLE = "digistore_version"
 HEAD = "dg0001"
 _HERE = Path(__file__).parent
+_ONE_AT_A_TIME = Lock()  # of a process, whatever its databases: Alembic's state is global
 
 
 def migrate(connection: Connection) -> None:
-    """Bring the schema to :data:`HEAD`, inside the transaction that *connection* has open."""
+    """Bring the schema to :data:`HEAD`, inside the transaction that *connection* has open.
+
+    Raises:
+        ConfigError: the database was made by a newer version.
+    """
+    found = current(connection)
+    if found not in {None, HEAD}:
+        raise ConfigError(
+            f"the database is at revision {found}, which this version does not know; "
+            "install the digistore that made it, or a newer one"
+        )
     from alembic import command  # noqa: PLC0415  half a second that only migrations pay
 
-    command.upgrade(_config(connection), HEAD)
+    with _ONE_AT_A_TIME:
+        command.upgrade(_config(connection), HEAD)
 
 
 def current(connection: Connection) -> str | None:

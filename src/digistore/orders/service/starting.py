@@ -83,7 +83,7 @@ class Starter:
         if attempt.state in {"creating", "unknown"}:
             await self.finish(attempt)
             attempt = await live_attempt(self._database, order_id)
-        return None if attempt is None else str(attempt.url)
+        return None if attempt is None or attempt.url is None else str(attempt.url)
 
     async def finish(self, attempt: AnyRow) -> None:
         """Find out what became of an unanswered attempt: repeat it, or look for it."""

@@ -35,6 +35,7 @@ def derive(book: Book) -> None:
         assign_disputes(book, covering)
     if book.order is not None:
         _order(book)
+        _answer_requests(book)
 
 
 def _sum(book: Book, payment: PaymentFacts) -> None:
@@ -77,6 +78,16 @@ def _order(book: Book) -> None:
             line.open_key = None
 
 
+def _answer_requests(book: Book) -> None:
+    """Close what a buyer asked for once its money has gone back, or is on its way."""
+    asked: dict[str, Sequence[LineFacts]] = {line.id: [line] for line in book.lines}
+    if book.order is not None:
+        asked[book.order.id] = book.lines
+    for subject, lines in asked.items():
+        if book.covering is not None and all(left_on(book, line) == 0 for line in lines):
+            book.settle_action(ActionKind.REFUND_REQUESTED, subject, "refund", "given back")
+
+
 def assign_refunds(book: Book, covering: PaymentFacts) -> None:
     """Say which lines a refund is of, where the gateway does not: one line, or all of the money."""
     refunds = [one for one in book.refunds_of(covering) if one.state in MONEY_IS_BACK]
@@ -95,13 +106,13 @@ def assign_disputes(book: Book, covering: PaymentFacts) -> None:
     """Say which lines a lost dispute takes: one line, or all of the money; else ask."""
     total = sum(line.total for line in book.lines)
     for dispute in book.disputes_of(covering):
-        if dispute.state not in LOSES or dispute.assigned:
+        if dispute.state not in LOSES:
             continue
         if len(book.lines) == 1 or dispute.amount >= total:
             dispute.lines |= {line.id for line in book.lines}
             dispute.assigned = True
             book.settle_action(ActionKind.UNASSIGNED_REVERSAL, dispute.id, "assign", "by itself")
-        else:
+        elif not dispute.assigned:
             book.act(ActionKind.UNASSIGNED_REVERSAL, dispute.id, covering)
 
 
@@ -196,6 +207,7 @@ def _returned(book: Book, line: LineFacts, covering: PaymentFacts) -> Iterable[C
                 at=book.now,
                 access=refund.access,
                 actor=refund.actor,
+                reason=refund.reason,
             )
 
 

@@ -220,7 +220,7 @@ def _merge_dispute(book: Book, payment: PaymentFacts, told: DisputeSnapshot, tic
     known.ticket = ticket
     if told.state is not known.state:
         known.state, known.changed_at = told.state, book.now
-        known.assigned = False
+        known.assigned = bool(known.lines)  # lost again, it takes the same lines again
     known.amount = max(known.amount, told.money.amount)
     known.reason = told.reason or known.reason
     known.evidence_due = told.evidence_due or known.evidence_due

@@ -10,7 +10,7 @@ from digistore.errors import Invalid, InvalidTransition, NotRefundable
 from digistore.money import Money
 from digistore.payments.book import ActionFacts, Book, LineFacts, PaymentFacts, RefundFacts
 from digistore.payments.models import Action, ActionKind, Choice, Disposition
-from digistore.payments.rules.derive import spread_refund
+from digistore.payments.rules.derive import left_on, spread_refund
 from digistore.payments.rules.judge import give
 from digistore.payments.service.refunds import RefundWish, refuse_dispute, reserve
 
@@ -124,15 +124,20 @@ def _what(book: Book, action: ActionFacts, payment: PaymentFacts) -> tuple[int, 
     """Return how much an entry is about, and of which lines."""
     lines = [line for line in book.lines if line.id == action.subject]
     if lines:
-        return min(payment.left, sum(line.total for line in lines)), lines
+        return min(payment.left, _left(book, lines)), lines
     if action.kind is ActionKind.OVERPAID and book.order is not None:
         return min(payment.left, payment.captured - book.order.total - payment.tax), []
     failed = next((one for one in book.refunds if one.id == action.subject), None)
     if failed is not None:
         again = [line for line in book.lines if line.id in failed.lines]
-        return min(payment.left, failed.amount), again
+        most = min(payment.left, failed.amount)  # others may have given their money back since
+        return min(most, _left(book, again)) if again else most, again
     covers = payment.cover_key is not None
     return payment.left, book.lines if covers else []
+
+
+def _left(book: Book, lines: Sequence[LineFacts]) -> int:
+    return sum(left_on(book, line) for line in lines)
 
 
 def _assign(book: Book, action: ActionFacts, line_ids: Sequence[str]) -> None:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated, TypeAlias
+
+from pydantic import StringConstraints
 
 from digistore.errors import IdempotencyConflict, Invalid, NotRefundable
-from digistore.fields import Input, Name, Reason, Ref, Time
+from digistore.fields import Input, Reason, Ref, Time
 from digistore.money import Money
 from digistore.payments.book import Book, PaymentFacts, RefundFacts
 from digistore.payments.models import ActionKind, Choice, PaymentState, RefundStatus
 from digistore.payments.rules.derive import left_on, spread_refund
 from digistore.payments.rules.judge import ASKS
 
+Method: TypeAlias = Annotated[
+    str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}(:[a-z0-9][a-z0-9_.-]{0,39})?$")
+]
+
 
 class ReceivedInput(Input):
     """What is said of money received."""
 
-    method: Name
+    method: Method
     reference: Ref
     received_at: Time
 

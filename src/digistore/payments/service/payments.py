@@ -144,7 +144,7 @@ class AsyncPayments(Refunding):
             actor: an operator or ``SYSTEM``.
             order: what it pays for.
             amount: above zero.
-            method: a word such as ``bank_transfer`` or ``complimentary``.
+            method: a word such as ``bank_transfer``, ``complimentary`` or ``import:<source>``.
             reference: what tells this payment from others of the method.
             received_at: when, with its time zone.
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select, update
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from digistore.payments.service.settle import Settle
 
 BATCH = 100
+FIRST_LOOK = timedelta(days=30)
 OVERLAP = timedelta(hours=1)  # what happened while the last poll ran is asked about again
 logger = logging.getLogger("digistore.payments")
 
@@ -58,6 +60,15 @@ class Run:
         self.counts[name] = self.counts.get(name, 0) + 1
         if self.progress is not None:
             self.progress(name, self.counts[name])
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One pass over what a gateway says may have changed since *start*."""
+
+    start: datetime
+    cursor: str | None
+    began_at: datetime
 
 
 class Reconciler:
@@ -103,14 +114,14 @@ class Reconciler:
         work: Callable[[Any], Awaitable[None]],
     ) -> None:
         for row in await due(run):
-            if await self._alone(run, name, lambda row=row: work(row)):  # type: ignore[misc]
+            if await self._alone(run, partial(work, row)):
                 run.count(name)
 
-    async def _alone(self, run: Run, name: str, work: Callable[[], Awaitable[None]]) -> bool:
+    async def _alone(self, run: Run, work: Callable[[], Awaitable[None]]) -> bool:
         try:
             await work()
         except DigistoreError as error:
-            logger.warning("reconcile: one of %s is left for later: %s", name, error.code)
+            logger.warning("reconcile: one is left for later: %s", error.code)
             run.count("failed")
             return False
         return True
@@ -193,34 +204,49 @@ class Reconciler:
         await self._settle.settle(snapshot, ticket, "reconcile")
 
     async def _poll(self, run: Run, gateway: PaymentGateway, since: datetime | None) -> None:
-        """Ask what may have changed since the watermark, which moves once a page is settled."""
-        name, account = gateway.profile.name, gateway.profile.account
-        mark = await self._database.first(
-            select(poll_marks.c.watermark).where(
-                poll_marks.c.gateway == name, poll_marks.c.account == account
-            )
-        )
-        start = since or (mark.watermark - OVERLAP if mark else run.now - timedelta(days=30))
-        cursor: str | None = None
-        whole = True
+        """Ask what may have changed, page by page; a pass too long for one run goes on in the next.
+
+        A page is left behind only once each of its hints is settled, or stored to be asked about
+        again: so one that fails for ever stops no other.
+        """
+        state = await self._pass(run, gateway, since)
         for _ in range(run.limit):
             try:
-                page = await port(gateway.poll(start, cursor))
+                page = await port(gateway.poll(state.start, state.cursor))
             except GatewayError:
                 run.count("failed")
                 return
             for hint in page.hints:
-                if hint.whose is Whose.FOREIGN:
-                    continue
-                done = await self._alone(run, "polled", lambda hint=hint: self._ours(name, hint))  # type: ignore[misc]
-                whole = whole and done
-                if done:
-                    run.count("polled")
-            cursor = page.cursor
-            if cursor is None:
-                break
-        if whole and cursor is None:
-            await self._database.transact(lambda tx: _move_mark(tx, name, account, run.now))
+                if hint.whose is not Whose.FOREIGN:
+                    await self._polled(run, gateway, hint)
+            state = replace(state, cursor=page.cursor)
+            if since is None:
+                await self._database.transact(partial(_move_mark, gateway=gateway, state=state))
+            if state.cursor is None:
+                return
+
+    async def _polled(self, run: Run, gateway: PaymentGateway, hint: Hint) -> None:
+        name = gateway.profile.name
+        if await self._alone(run, partial(self._ours, name, hint)):
+            run.count("polled")
+        else:
+            await self._inbox.remember(name, gateway.profile, hint)
+
+    async def _pass(self, run: Run, gateway: PaymentGateway, since: datetime | None) -> Pass:
+        """Return the pass that is under way, or begin one."""
+        if since is not None:
+            return Pass(since, None, run.now)
+        mark = await self._database.first(
+            select(poll_marks).where(
+                poll_marks.c.gateway == gateway.profile.name,
+                poll_marks.c.account == gateway.profile.account,
+            )
+        )
+        if mark is None:
+            return Pass(run.now - FIRST_LOOK, None, run.now)
+        if mark.cursor is not None:
+            return Pass(mark.watermark - OVERLAP, mark.cursor, mark.began_at)
+        return Pass(mark.watermark - OVERLAP, None, run.now)
 
     async def _ours(self, gateway: str, hint: Hint) -> None:
         try:
@@ -278,9 +304,16 @@ async def _touch(tx: Transaction, table: Any, row: AnyRow) -> None:  # noqa: ANN
     )
 
 
-async def _move_mark(tx: Transaction, gateway: str, account: str, now: datetime) -> None:
+async def _move_mark(tx: Transaction, gateway: PaymentGateway, state: Pass) -> None:
+    done = state.cursor is None
+    values = {
+        "watermark": state.began_at if done else state.start + OVERLAP,
+        "cursor": state.cursor,
+        "began_at": state.began_at,
+    }
+    profile = gateway.profile
     await tx.rows(
         insert(poll_marks)
-        .values(gateway=gateway, account=account, watermark=now)
-        .on_conflict_do_update(index_elements=["gateway", "account"], set_={"watermark": now})
+        .values(gateway=profile.name, account=profile.account, **values)
+        .on_conflict_do_update(index_elements=["gateway", "account"], set_=values)
     )

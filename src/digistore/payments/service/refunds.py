@@ -183,6 +183,8 @@ class Refunder:
 
     async def _call(self, gateway: PaymentGateway, refund: AnyRow) -> DigistoreError | None:
         money = Money.from_minor(refund.amount, refund.currency)
+        # From here on it may be out: whoever dies before the answer is recorded leaves an unknown.
+        await self._database.transact(lambda tx: _may_be_out(tx, refund))
         try:
             snapshot = await port(
                 gateway.refund(
@@ -225,8 +227,9 @@ class Refunder:
 
     async def _reject(self, refund: AnyRow, why: str, error: DigistoreError | None) -> None:
         def give_up(book: Book) -> None:
+            may_end = UNSENT if why != "not_needed" else (RefundStatus.REQUESTED,)
             for one in book.refunds:
-                if one.id == refund.id and one.state in UNSENT:
+                if one.id == refund.id and one.state in may_end:
                     one.state, one.next_check_at = RefundStatus.REJECTED, None
                     payment = next(p for p in book.payments if p.id == one.payment_id)
                     if why != "not_needed":
@@ -266,6 +269,14 @@ def _told(refund: AnyRow, snapshot: RefundSnapshot) -> PaymentSnapshot:
         total=Money.from_minor(refund.asked, refund.currency),
         captured=Money.from_minor(refund.captured, refund.currency),
         refunds=(snapshot,),
+    )
+
+
+async def _may_be_out(tx: Transaction, refund: AnyRow) -> None:
+    await tx.rows(
+        update(refunds)
+        .where(refunds.c.id == refund.id, refunds.c.state == RefundStatus.REQUESTED)
+        .values(state=RefundStatus.UNKNOWN)
     )
 
 

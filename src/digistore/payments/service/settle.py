@@ -93,12 +93,17 @@ class Settle:
             await self.apply(order_id, payment_id, take_in, "system", cause)
             return
         for dispute in tickets:
+            stored = book.was(dispute)
             newer = (
                 update(disputes)
-                .where(disputes.c.id == dispute.id, disputes.c.ticket < ticket)
+                .where(disputes.c.id == dispute.id)
+                .where(disputes.c.ticket == (stored.ticket if stored else ticket))
                 .values(ticket=ticket)
+                .returning(disputes.c.id)
             )
-            await self._database.transact(lambda tx, newer=newer: tx.rows(newer))  # type: ignore[misc]
+            if not await self._database.transact(lambda tx, newer=newer: tx.rows(newer)):  # type: ignore[misc]
+                # A rival was faster, and what it told may be older than this.
+                await self.apply(order_id, payment_id, take_in, "system", cause)
 
     async def apply(
         self,

@@ -20,6 +20,7 @@ from digistore.errors import (
 from digistore.gateways import (
     CheckoutRef,
     GatewayEvent,
+    GatewayProfile,
     Hint,
     PaymentGateway,
     PaymentRef,
@@ -103,6 +104,21 @@ class Inbox:
         await self._close(stored, "done")
         return WebhookOutcome(status=OK, result=WebhookResult.SETTLED)
 
+    async def remember(self, gateway_name: str, profile: GatewayProfile, hint: Hint) -> None:
+        """Store a hint that nobody sent but that could not be settled now."""
+        about = hint.checkout_id or hint.payment_id or ""
+        event = GatewayEvent(
+            id=f"poll:{about}",
+            type="poll",
+            created=self._database.clock(),
+            livemode=profile.livemode,
+            account=profile.account,
+            known=True,
+            hint=hint,
+            digest="",
+        )
+        await self._database.transact(lambda tx: _wake(tx, gateway_name, event))
+
     async def fetch(
         self, gateway_name: str, hint: Hint, ticket: int | None = None
     ) -> tuple[PaymentSnapshot, int]:
@@ -184,6 +200,17 @@ def _row_of(gateway: str, event: GatewayEvent) -> Any:  # noqa: ANN401  SQLAlche
         provider_events.c.account == event.account,
         provider_events.c.event_id == event.id,
     )
+
+
+async def _wake(tx: Transaction, gateway: str, event: GatewayEvent) -> None:
+    """Store a hint, or have one that was done before asked about again."""
+    stored = await _store(tx, gateway, event)
+    if stored is not None:
+        await tx.rows(
+            update(provider_events)
+            .where(provider_events.c.id == stored.id)
+            .values(status="received", next_check_at=tx.now, done_at=None)
+        )
 
 
 async def _later(tx: Transaction, stored_id: str) -> None:

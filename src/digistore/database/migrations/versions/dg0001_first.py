@@ -139,6 +139,8 @@ def upgrade() -> None:
         sa.Column("gateway", Word(), nullable=False),
         sa.Column("account", Key(), nullable=False),
         sa.Column("watermark", Moment(), nullable=False),
+        sa.Column("cursor", Prose()),
+        sa.Column("began_at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("gateway", "account", name=op.f("digistore_poll_marks_pk")),
         sqlite_strict=True,
     )
@@ -1588,9 +1590,10 @@ def upgrade() -> None:
         " WHERE r.id = {row}.release_id AND r.status <> 'draft')"
     )
     why = "files of a published release never change"
-    refuse("UPDATE", "digistore_release_files", why, when=published.format(row="OLD"))
-    refuse("DELETE", "digistore_release_files", why, when=published.format(row="OLD"))
-    refuse("INSERT", "digistore_release_files", why, when=published.format(row="NEW"))
+    out, into = published.format(row="OLD"), published.format(row="NEW")
+    refuse("UPDATE", "digistore_release_files", why, when=f"{out} OR {into}")
+    refuse("DELETE", "digistore_release_files", why, when=out)
+    refuse("INSERT", "digistore_release_files", why, when=into)
 
 
 def refuse(act: str, table: str, why: str, when: str = "1 = 1") -> None:

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from digistore import Money
+from tests.cli.conftest import URL, Host
+
+
+def test_migrate_makes_the_schema_once(empty_host: Host) -> None:
+    assert empty_host.run("migrate", URL)[:2] == (0, "migrated to revision dg0001\n")
+    assert empty_host.run("migrate", URL)[:2] == (0, "at revision dg0001 already\n")
+
+
+def test_migrate_works_on_the_host_s_store(empty_host: Host) -> None:
+    assert empty_host.run_json("migrate") == (0, {"revision": "dg0001", "changed": True})
+
+
+@pytest.mark.parametrize("url", ["shop.db", "postgresql://h/db", "sqlite:///no/such/folder.db"])
+def test_migrate_refuses_what_it_cannot_open(empty_host: Host, url: str) -> None:
+    code, out, err = empty_host.run("migrate", url)
+    assert (code, out) == (2, "")
+    assert err.startswith("digistore: the database") or "is not supported yet" in err
+
+
+@pytest.mark.usefixtures("sold")
+def test_doctor_finds_nothing_in_a_sound_shop(host: Host) -> None:
+    code, out, _ = host.run("doctor", URL)
+    assert code == 0
+    assert out.splitlines()[-1].endswith("promises checked, all kept")
+    code, report = host.run_json("doctor")
+    assert (code, report["findings"]) == (0, [])
+    assert "I1" in report["checked"]
+
+
+@pytest.mark.usefixtures("sold")
+def test_doctor_names_what_is_wrong(host: Host) -> None:
+    with sqlite3.connect("shop.db") as database:
+        database.execute("DROP TRIGGER digistore_audit_refuse_update")
+        database.execute("UPDATE digistore_audit SET actor = 'somebody else'")
+    database.close()
+    code, out, _ = host.run("doctor", URL)
+    assert code == 1
+    assert "✗ I" in out
+    code, report = host.run_json("doctor")
+    assert code == 1
+    assert {"invariant", "subject", "text"} == report["findings"][0].keys()
+
+
+@pytest.mark.usefixtures("sold")
+def test_doctor_changes_nothing(host: Host) -> None:
+    before = sha256(Path("shop.db").read_bytes()).digest()
+    assert host.run("doctor", URL)[0] == 0
+    assert sha256(Path("shop.db").read_bytes()).digest() == before
+
+
+def test_doctor_makes_no_database(empty_host: Host) -> None:
+    code, _, err = empty_host.run("doctor", URL)
+    assert (code, err) == (2, "digistore: there is no database at shop.db\n")
+    assert not Path("shop.db").exists()
+
+
+@pytest.mark.parametrize("name", ["a b.db", "100%.db", "what?.db", "number#1.db"])
+def test_doctor_reads_files_of_any_name(host: Host, name: str) -> None:
+    Path("shop.db").rename(name)
+    code, _, err = host.run("doctor", f"sqlite:///{name}")
+    if "?" in name:  # in a URL a query begins here
+        assert code == 2
+    else:
+        assert (code, err) == (0, "")
+
+
+@pytest.mark.parametrize("url", ["sqlite:///file:shop.db?uri=true", "sqlite:///./shop.db"])
+def test_doctor_takes_a_file_however_it_is_named(host: Host, url: str) -> None:
+    assert host.run("doctor", url)[0] == 0
+
+
+@pytest.mark.parametrize("url", ["shop.db", "sqlite://", "sqlite:///:memory:", "mysql://h/db"])
+def test_doctor_refuses_what_is_no_database(empty_host: Host, url: str) -> None:
+    before = list(empty_host.folder.iterdir())
+    code, out, err = empty_host.run("doctor", url)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert list(empty_host.folder.iterdir()) == before
+
+
+def test_doctor_leaves_another_s_database_alone(empty_host: Host) -> None:
+    database = sqlite3.connect("shop.db")
+    database.execute("CREATE TABLE things (thing TEXT)")
+    database.close()
+    before = Path("shop.db").read_bytes()
+    code, _, err = empty_host.run("doctor", URL)
+    assert code == 2
+    assert err.startswith("digistore: the database")
+    assert Path("shop.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("words", [("doctor",), ("work", "--once"), ("reconcile",)])
+def test_a_schema_that_does_not_fit_is_said(empty_host: Host, words: tuple[str, ...]) -> None:
+    code, out, err = empty_host.run_on_store(*words)
+    assert (code, out) == (2, "")
+    assert "is at revision none, dg0001 is needed: run store.migrate()" in err
+
+
+def test_reconcile_finds_a_payment_that_nobody_told_of(host: Host) -> None:
+    with host.store() as store:
+        book = host.sell(store)
+        host.sandbox.pay(host.order(store, book))
+        buyer = store.users.ensure("ann")
+        assert not store.entitlements.check(buyer, book)
+        code, out, _ = host.run_on_store("reconcile")
+        assert code == 0
+        assert "polled              1" in out
+        assert store.entitlements.check(buyer, book)
+
+
+@pytest.mark.usefixtures("sold")
+def test_reconcile_asks_since_a_time(host: Host) -> None:
+    assert host.run_json("reconcile")[1]["polled"] == 1
+    later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    assert host.run_json("reconcile", "--since", later)[1]["polled"] == 0
+    assert host.run_json("reconcile", "--since", "2026-01-31")[1]["polled"] == 1
+
+
+@pytest.mark.usefixtures("sold")
+def test_reconcile_says_what_could_not_be_asked(host: Host) -> None:
+    code, report = host.run_json("reconcile", code="sandbox.fail_next('timeout', 9, 'poll')")
+    assert (code, report["failed"]) == (1, 1)
+
+
+def test_reconcile_says_how_much_waits_for_an_operator(host: Host) -> None:
+    with host.store() as store:
+        book = host.sell(store)
+        host.sandbox.pay(host.order(store, book), amount=Money("1.00", "USD"))
+    code, out, _ = host.run_on_store("reconcile")
+    assert code == 0
+    assert out.splitlines()[-1].startswith("1 waiting for an operator, the oldest since 20")
+
+
+@pytest.mark.usefixtures("sold")
+def test_verify_reads_every_file(host: Host) -> None:
+    code, out, _ = host.run_on_store("files", "verify")
+    assert (code, out) == (0, "✓ 1 files are what was published\n")
+
+
+@pytest.mark.usefixtures("sold")
+def test_verify_names_what_is_damaged(host: Host) -> None:
+    known = sha256(b"All of it.").hexdigest()
+    (blob,) = (path for path in Path("shop-files").rglob("*") if known in path.name)
+    blob.chmod(0o600)
+    blob.write_bytes(b"Not at all")
+    code, out, _ = host.run_on_store("files", "verify")
+    assert code == 1
+    assert out == f"✗ damaged    {known}\n"
+    blob.unlink()
+    code, report = host.run_json("files", "verify")
+    assert (code, report["missing"]) == (1, [known])
+
+
+@pytest.mark.usefixtures("sold")
+def test_a_document_is_all_that_a_program_reads(host: Host) -> None:
+    for words in (("doctor", URL), ("migrate", URL)):
+        code, out, err = host.run("--json", *words)
+        assert (code, err) == (0, "")
+        assert isinstance(json.loads(out), dict)
