@@ -156,7 +156,8 @@ class Shop:
             closed_requests=closed_requests,
             closed_days=closed_days,
             swept_uploads=swept,
-            more=delivered > 0 or limit in {closed_requests, closed_days, swept},
+            more=delivered + reconciled.due > 0
+            or limit in {closed_requests, closed_days, swept, reconciled.expired},
         )
 
     async def examine(self) -> DoctorReport:

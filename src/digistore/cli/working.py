@@ -49,9 +49,7 @@ class Done:
 
 
 def rounds(store: Store) -> Iterator[DueReport]:
-    """Run what is due until nothing more is, round by round; two of them at least."""
-    # A round reconciles after it has delivered: what the first finds is for the second to deliver.
-    yield store.run_due()
+    """Run what is due until nothing more is, round by round."""
     more = True
     while more:
         report = store.run_due()

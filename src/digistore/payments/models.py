@@ -154,7 +154,7 @@ class Confirmation(Model):
 
 
 class ReconcileReport(Model):
-    """What one run of ``reconcile`` found and did."""
+    """What one run of ``reconcile`` found and did; ``due`` is what another would find at once."""
 
     events: int = 0
     attempts: int = 0
@@ -163,6 +163,7 @@ class ReconcileReport(Model):
     polled: int = 0
     expired: int = 0
     failed: int = 0
+    due: int = 0
     open_actions: int = 0
     oldest_unresolved: datetime | None = None
 

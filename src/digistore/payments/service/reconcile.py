@@ -271,8 +271,16 @@ class Reconciler:
                 func.count().label("many"), func.min(payment_actions.c.created_at).label("oldest")
             ).where(payment_actions.c.open_key == 1)
         )
+        due = 0
+        for table in (provider_events, payment_attempts, refunds, disputes):
+            waiting = select(func.count().label("many")).where(table.c.next_check_at <= run.now)
+            found = await self._database.first(
+                waiting.where(table.c.gateway.in_(list(self._gateways)))
+            )
+            due += found.many if found else 0
         return ReconcileReport(
             **run.counts,
+            due=due,
             open_actions=open_actions.many if open_actions else 0,
             oldest_unresolved=open_actions.oldest if open_actions else None,
         )
