@@ -199,6 +199,7 @@ class AsyncStore:
         # A database that blocks must not stop the host's loop: each operation runs whole in a
         # thread of this pool.
         pool = self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="digistore")
+        self._closed = False
         self._shop = shop
         self._whole = in_thread(shop, pool)
         self.users = in_thread(shop.users, pool)
@@ -243,9 +244,11 @@ class AsyncStore:
         return await self._whole.run_due(limit)
 
     async def close(self) -> None:
-        """Let go of connections and threads."""
-        await self._whole.close()
-        self._pool.shutdown()
+        """Let go of connections and threads; closed, it stays closed."""
+        if not self._closed:
+            self._closed = True
+            await self._whole.close()
+            self._pool.shutdown()
 
     async def __aenter__(self) -> Self:
         """Close the store at the end of an ``async with`` block."""

@@ -40,7 +40,7 @@ from digistore.orders.tables import order_lines, orders
 from digistore.payments.tables import payments, refunds
 from digistore.short_urls.tables import clicks, short_urls
 
-Moment: TypeAlias = ColumnElement[Any]
+When: TypeAlias = ColumnElement[Any]
 Owner: TypeAlias = Callable[[ColumnElement[str]], ColumnElement[bool]]
 
 _START: Final = bindparam("start", type_=BigInteger())
@@ -54,7 +54,7 @@ _HOUSE: Final = literal_column("''", Text)
 _PAID: Final = orders.join(
     payments, and_(payments.c.order_id == orders.c.id, payments.c.cover_key == 1)
 )
-_COUNTS: Final = and_(
+_IS_COUNTED: Final = and_(
     type_coerce(orders.c.self_purchase, Integer) == 0,  # D3
     not_(
         and_(
@@ -65,27 +65,25 @@ _COUNTS: Final = and_(
 )
 
 
-def everybody(_: ColumnElement[str]) -> ColumnElement[bool]:
-    """Take the facts of all sellers and of the house."""
+def _everybody(_: ColumnElement[str]) -> ColumnElement[bool]:
     return true()
 
 
-def one_seller(seller: ColumnElement[str]) -> ColumnElement[bool]:
-    """Take the facts of one seller, who is named when the statement is run."""
+def _one_seller(seller: ColumnElement[str]) -> ColumnElement[bool]:
     return seller == bindparam("seller", type_=Text())
 
 
-def _during(moment: Moment) -> ColumnElement[bool]:
+def _during(moment: When) -> ColumnElement[bool]:
     return and_(moment >= _START, moment < _STOP)
 
 
-def _later(one: Moment, other: Moment) -> Moment:
+def _later(one: When, other: When) -> When:
     return case((one < other, other), else_=one)
 
 
 def _summed(
     kind: ColumnElement[str] | str,
-    moment: Moment,
+    moment: When,
     seller: ColumnElement[Any],
     currency: ColumnElement[str] = _NO_MONEY,
     *,
@@ -116,11 +114,11 @@ def _sales(whose: Owner) -> Select[Any]:
             amount=func.sum(order_lines.c.total),
         )
         .select_from(_PAID.join(order_lines, order_lines.c.order_id == orders.c.id))
-        .where(_during(orders.c.paid_at), whose(orders.c.seller_id), _COUNTS)
+        .where(_during(orders.c.paid_at), whose(orders.c.seller_id), _IS_COUNTED)
     )
 
 
-def _returns(kind: str, told: Moment, candidates: Select[Any], whose: Owner) -> Select[Any]:
+def _returns(kind: str, told: When, candidates: Select[Any], whose: Owner) -> Select[Any]:
     """Add up refunds on the day they were told, or on which their order was paid if it is later.
 
     Money for a canceled order can go back before somebody accepts the rest: the sale begins then,
@@ -146,7 +144,7 @@ def _returns(kind: str, told: Moment, candidates: Select[Any], whose: Owner) -> 
             refunds.c.succeeded_at.is_not(None),
             _during(moment),
             whose(func.coalesce(orders.c.seller_id, _HOUSE)),  # not by all that they ever sold
-            _COUNTS,
+            _IS_COUNTED,
         )
     )
 
@@ -191,13 +189,6 @@ def _clicks(whose: Owner) -> Select[Any]:
     )
 
 
-def _all(whose: Owner) -> Prepared:
-    parts = (_sales, _refunded, _refund_failed, _downloads, _clicks)
-    return Prepared(union_all(*(part(whose) for part in parts)))
-
-
-_OF_ALL: Final = _all(everybody)
-_OF_ONE: Final = _all(one_seller)
 _FIRST: Final = Prepared(
     select(
         select(func.min(orders.c.paid_at)).scalar_subquery(),
@@ -207,12 +198,33 @@ _FIRST: Final = Prepared(
 )
 
 
+class _Counts:
+    """One statement for several kinds of facts, once for everybody and once for one seller."""
+
+    def __init__(self, *kinds: Callable[[Owner], Select[Any]]) -> None:
+        self._of_all = Prepared(union_all(*(kind(_everybody) for kind in kinds)))
+        self._of_one = Prepared(union_all(*(kind(_one_seller) for kind in kinds)))
+
+    async def during(self, reader: Reader, period: Period, seller: str | None) -> list[Entry]:
+        start, stop = bounds(period)
+        statement = self._of_all if seller is None else self._of_one
+        rows = await reader.fetch(statement, {"start": start, "stop": stop, "seller": seller})
+        return entries(Fact(*row) for row in rows)
+
+
+_MONEY: Final = _Counts(_sales, _refunded, _refund_failed)
+_USE: Final = _Counts(_downloads, _clicks)
+
+
+async def moved(reader: Reader, period: Period, seller: str | None = None) -> list[Entry]:
+    """Add up the money of a period: of *seller*, or of all sellers and the house."""
+    return await _MONEY.during(reader, period, seller)
+
+
 async def happened(reader: Reader, period: Period, seller: str | None = None) -> list[Entry]:
-    """Count the facts of the days of *period*: of *seller*, or of all sellers and the house."""
-    start, stop = bounds(period)
-    statement = _OF_ALL if seller is None else _OF_ONE
-    rows = await reader.fetch(statement, {"start": start, "stop": stop, "seller": seller})
-    return entries(Fact(*row) for row in rows)
+    """Add up its money, and count its downloads and clicks."""
+    money = await moved(reader, period, seller)
+    return money + await _USE.during(reader, period, seller)
 
 
 async def first_fact(reader: Reader) -> datetime | None:

@@ -154,9 +154,7 @@ def by_day(figures: Iterable[Entry]) -> tuple[DaySales, ...]:
 
 
 def _moved(currency: str, sums: Sums) -> dict[str, Any]:
-    money = {
-        figure.value: Money.from_minor(sums[figure], currency) for figure in (*ADDED_UP.values(),)
-    }
+    money = {figure.value: Money.from_minor(sums[figure], currency) for figure in ADDED_UP.values()}
     kept = money[Figure.GROSS] + money[Figure.SUPPORT_GROSS]
     return {
         "currency": currency,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from digistore.analytics.facts import first_fact, happened
+from digistore.analytics.facts import first_fact, happened, moved
 from digistore.analytics.models import DaySales, Overview, Period
 from digistore.analytics.rollups import closed, stored, write
 from digistore.analytics.rules import Entry, by_day, closable, open_parts, overview
@@ -17,6 +18,8 @@ from digistore.users import Acting, Actor, Role
 if TYPE_CHECKING:
     from digistore.database import Database, Reader
     from digistore.users import AsyncUsers
+
+    Count: TypeAlias = Callable[[Reader, Period, str | None], Awaitable[list[Entry]]]
 
 
 class AsyncAnalytics:
@@ -38,7 +41,7 @@ class AsyncAnalytics:
             Forbidden: a customer.
             Invalid: no period.
         """
-        return overview(period, await self._figures(actor, period))
+        return overview(period, await self._figures(actor, period, happened))
 
     async def sales(self, actor: Actor, period: Period, *, by: str = "day") -> tuple[DaySales, ...]:
         """Return what moved on each day of a period, by currency; days of nothing are left out.
@@ -54,7 +57,7 @@ class AsyncAnalytics:
         """
         if by != "day":
             raise Invalid("sales are told by day", fields={"by": "unknown"})
-        return by_day(await self._figures(actor, period))
+        return by_day(await self._figures(actor, period, moved))
 
     # What run_due asks.
 
@@ -74,23 +77,23 @@ class AsyncAnalytics:
 
     # Within.
 
-    async def _figures(self, actor: Actor, period: Period) -> list[Entry]:
+    async def _figures(self, actor: Actor, period: Period, count: Count) -> list[Entry]:
         seller = _seller(await self._users.acting(actor))
         if not isinstance(period, Period):
             raise Invalid("name a Period of days", fields={"period": "not_a_period"})
-        return await self._database.read(lambda reader: _read(reader, period, seller))
+        return await self._database.read(lambda reader: _read(reader, period, seller, count))
 
 
 async def _due(reader: Reader, now: datetime, limit: int) -> tuple[date, ...]:
     return closable(await first_fact(reader), await closed(reader), now, limit)
 
 
-async def _read(reader: Reader, period: Period, seller: str | None) -> list[Entry]:
-    """Read closed days from their rows and open ones from the facts, both at one moment."""
+async def _read(reader: Reader, period: Period, seller: str | None, count: Count) -> list[Entry]:
+    """Read closed days from their rows and *count* the facts of open ones, all at one moment."""
     days = await closed(reader, period)
     figures = await stored(reader, period, seller) if days else []
     for part in open_parts(period, days):
-        figures += await happened(reader, part, seller)
+        figures += await count(reader, part, seller)
     return figures
 
 

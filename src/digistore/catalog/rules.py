@@ -50,9 +50,9 @@ def latest(editions: Sequence[Edition]) -> Edition | None:
     texts of two kinds have no common order.
     """
     parsed = [(_parse(edition.version), edition) for edition in editions]
-    versions = [(version, edition.published_at, edition) for version, edition in parsed if version]
+    versions = [(version, edition) for version, edition in parsed if version]
     if versions and len(versions) == len(parsed):
-        return max(versions, key=lambda one: one[:2])[2]
+        return max(versions, key=lambda one: (one[0], one[1].published_at, one[1].id))[1]
     return max(editions, key=lambda one: (one.published_at, one.id), default=None)
 
 

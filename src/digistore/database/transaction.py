@@ -6,7 +6,7 @@ import secrets
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 from weakref import WeakSet
@@ -248,7 +248,9 @@ class _Kept:
     def close(self) -> None:
         self.connection.close()
 
-    __del__ = close
+    def __del__(self) -> None:
+        with suppress(DBAPIError):  # the collector may have closed the driver's connection first
+            self.close()
 
 
 class _Readers:

@@ -135,11 +135,13 @@ CHECKS = (
         "Its holder has another live purchase of the same product; one of them should wait as"
         " standby. Rebuild the holding from its facts (I20).",
         """
-        SELECT MIN(p.id) AS subject
+        SELECT p.id AS subject
         FROM digistore_purchased_products p
-        WHERE p.state = 'live' OR p.live_key IS NOT NULL
-        GROUP BY p.user_id, p.product_id
-        HAVING COUNT(*) > 1
+        WHERE p.state = 'live' AND EXISTS (
+            SELECT 1 FROM digistore_purchased_products other
+            WHERE other.user_id = p.user_id AND other.product_id = p.product_id
+              AND other.state = 'live' AND other.id <> p.id
+        )
         """,
     ),
     Statement(

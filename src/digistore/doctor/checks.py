@@ -6,11 +6,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import Select, text, tuple_
+from sqlalchemy import Select, tuple_
 
 if TYPE_CHECKING:
     from digistore.database import Reader
     from digistore.database.transaction import AnyRow
+
+
+_AS_IT_STANDS = {"no_parameters": True}  # a % is a %, whatever the driver
 
 
 class Check(Protocol):
@@ -47,7 +50,9 @@ class Statement:
     async def find(self, reader: Reader, most: int) -> list[str]:
         """Return what the statement finds, each subject once, sorted."""
         once = f"SELECT DISTINCT subject FROM ({self.sql}) AS found"  # noqa: S608  our own text
-        rows = await reader.rows(text(f"{once} ORDER BY subject LIMIT {most:d}"))
+        bounded = f"{once} ORDER BY subject LIMIT {most:d}"
+        # Straight to the driver, as it stands: parsing it first would take longer than running it.
+        rows = reader.connection.exec_driver_sql(bounded, execution_options=_AS_IT_STANDS)
         return [str(row.subject) for row in rows]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Update, update
+from sqlalchemy import Update, or_, update
 
 from digistore.audit import Change
+from digistore.database import AnyRow
 from digistore.errors import NotFound
 from digistore.orders.tables import order_lines, orders, payment_attempts
 
@@ -62,3 +64,25 @@ async def take_ticket(tx: Transaction, attempt_id: str) -> int:
     if row is None:
         raise NotFound("payment attempt", attempt_id)
     return int(row.ticket)
+
+
+async def ask_now(tx: Transaction, order_id: str, every: timedelta) -> AnyRow | None:
+    """Return the attempt of an order to ask about, ``None`` if it was asked about just now."""
+    asked_at = payment_attempts.c.fetched_at
+    return await tx.first(
+        update(payment_attempts)
+        .where(
+            payment_attempts.c.order_id == order_id,
+            payment_attempts.c.live_key == 1,
+            payment_attempts.c.checkout_id.is_not(None),
+            or_(asked_at.is_(None), asked_at <= tx.now - every),
+        )
+        .values(fetched_at=tx.now)
+        .returning(payment_attempts)
+    )
+
+
+def ask_again(attempt_id: str, tries: int, when: datetime) -> Update:
+    """Ask about a live attempt again at *when*, for the *tries*-th time."""
+    live = payment_attempts.c.live_key == 1
+    return set_attempt(attempt_id, tries=tries, next_check_at=when).where(live)

@@ -81,7 +81,7 @@ class AsyncOutbox:
             Invalid: not an event type, no name, or a name that has this type already.
         """
         key = (getattr(kind, "__name__", ""), name)
-        if EVENT_TYPES.get(key[0]) is not kind:
+        if kind is None or EVENT_TYPES.get(key[0]) is not kind:
             raise Invalid("not an event type", fields={"type": "unknown"})
         if not name or len(name) > 100 or not name.isprintable():  # noqa: PLR2004
             raise Invalid(

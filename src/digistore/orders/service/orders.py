@@ -177,8 +177,8 @@ class AsyncOrders:
             after: the ``next`` of the page before.
             limit: 1 to 100.
         """
-        user_id, many = await self._users.id_of(user), checked_limit(limit)
-        mine = select(orders).where(orders.c.buyer_id == user_id)
+        acting, many = await self._users.acting(user), checked_limit(limit)
+        mine = select(orders).where(orders.c.buyer_id == acting.user_id())
         statement = newest_first(mine, orders.c.created_at, orders.c.id, after, many)
         found = await load_orders(self._database, statement)
         return page_of(found, many, lambda order: place_of(order.created_at, order.id))

@@ -228,6 +228,12 @@ def _disputed(line: LineFacts, dispute: DisputeFacts) -> Cause:
     )
 
 
+def ask_about(book: Book, kind: ActionKind, line_id: str) -> None:
+    """Ask about a line that opened nothing, unless its money is on its way back already."""
+    if any(line.id == line_id and left_on(book, line) for line in book.lines):
+        book.ask_again(kind, line_id, book.covering)
+
+
 def take_outcomes(book: Book, outcomes: Mapping[str, Outcome], *, refund_duplicates: bool) -> None:
     """Note what the lines came to, and what must happen to money that opened nothing.
 

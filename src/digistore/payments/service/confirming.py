@@ -6,19 +6,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import or_, update
-
 from digistore.blocking import port
-from digistore.database import AnyRow
 from digistore.errors import CheckoutNotFound, GatewayRateLimited, GatewayUnavailable
 from digistore.gateways import PaymentGateway
 from digistore.orders import Order, OrderState
-from digistore.orders.tables import payment_attempts
-from digistore.orders.writes import take_ticket
+from digistore.orders.writes import ask_now, take_ticket
 from digistore.payments.models import ConfirmState
 
 if TYPE_CHECKING:
-    from digistore.database import Database, Transaction
+    from digistore.database import Database
     from digistore.payments.service.settle import Settle
 
 FETCH_EVERY = timedelta(seconds=2)
@@ -37,7 +33,7 @@ class Confirmer:
 
     async def ask(self, order_id: str, params: Mapping[str, str]) -> None:
         """Ask what became of an order's live checkout, if it was not asked just now."""
-        row = await self._database.transact(lambda tx: _may_fetch(tx, order_id))
+        row = await self._database.transact(lambda tx: ask_now(tx, order_id, FETCH_EVERY))
         if row is None or row.gateway not in self._gateways:
             return
         gateway = self._gateways[row.gateway]
@@ -47,24 +43,6 @@ class Confirmer:
         except (GatewayUnavailable, GatewayRateLimited, CheckoutNotFound):
             return  # the answer is what is known; webhook and reconcile go on
         await self._settle.settle(snapshot, ticket, "confirm")
-
-
-async def _may_fetch(tx: Transaction, order_id: str) -> AnyRow | None:
-    """Return the attempt to ask about, if it was not asked about just now."""
-    return await tx.first(
-        update(payment_attempts)
-        .where(
-            payment_attempts.c.order_id == order_id,
-            payment_attempts.c.live_key == 1,
-            payment_attempts.c.checkout_id.is_not(None),
-            or_(
-                payment_attempts.c.fetched_at.is_(None),
-                payment_attempts.c.fetched_at <= tx.now - FETCH_EVERY,
-            ),
-        )
-        .values(fetched_at=tx.now)
-        .returning(payment_attempts)
-    )
 
 
 def confirm_state(order: Order) -> ConfirmState:

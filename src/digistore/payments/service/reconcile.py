@@ -17,12 +17,12 @@ from sqlalchemy.dialects.postgresql import insert
 
 from digistore.blocking import port
 from digistore.database import AnyRow
-from digistore.errors import CheckoutNotFound, DigistoreError, GatewayError
+from digistore.errors import CheckoutNotFound, DigistoreError, GatewayError, GatewayUnavailable
 from digistore.gateways import Cap, CheckoutRef, Hint, PaymentGateway, Whose
 from digistore.orders.service.starting import Starter, next_try
 from digistore.orders.tables import orders, payment_attempts
-from digistore.orders.writes import take_ticket
-from digistore.payments.models import ReconcileReport
+from digistore.orders.writes import ask_again, take_ticket
+from digistore.payments.models import ReconcileReport, WebhookResult
 from digistore.payments.service.refunds import UNSENT, Refunder
 from digistore.payments.service.webhooks import Inbox, Stored, hint_from_json
 from digistore.payments.tables import (
@@ -124,6 +124,10 @@ class Reconciler:
             logger.warning("reconcile: one is left for later: %s", error.code)
             run.count("failed")
             return False
+        except Exception:
+            logger.exception("reconcile: one cannot be worked")
+            run.count("failed")
+            return False
         return True
 
     async def _due_events(self, run: Run) -> Any:  # noqa: ANN401  rows
@@ -138,7 +142,9 @@ class Reconciler:
 
     async def _event(self, row: AnyRow) -> None:
         stored = Stored(row.id, row.gateway, hint_from_json(row.hint), None)
-        await self._inbox.work(stored)
+        outcome = await self._inbox.work(stored)
+        if outcome.result is WebhookResult.STORED:
+            raise GatewayUnavailable("what a message hints at cannot be asked about yet")
 
     async def _due_attempts(self, run: Run) -> Any:  # noqa: ANN401
         return await self._database.rows(
@@ -293,11 +299,8 @@ def _with_payment(table: Any) -> Any:  # noqa: ANN401  SQLAlchemy's own
 
 
 async def _look_again(tx: Transaction, row: AnyRow) -> int:
-    await tx.rows(
-        update(payment_attempts)
-        .where(payment_attempts.c.id == row.id, payment_attempts.c.live_key == 1)
-        .values(tries=row.tries + 1, next_check_at=next_try(row.tries + 1, tx.now))
-    )
+    tries = row.tries + 1
+    await tx.rows(ask_again(row.id, tries, next_try(tries, tx.now)))
     return await take_ticket(tx, row.id)
 
 

@@ -27,6 +27,7 @@ from digistore.payments.models import ActionKind, PaymentState
 from digistore.payments.reading import read_book, read_orphan
 from digistore.payments.rules.derive import (
     MONEY_IS_BACK,
+    ask_about,
     causes,
     derive,
     return_duplicates,
@@ -155,8 +156,8 @@ class Settle:
         heard = self._hear(book, rows)
         take_outcomes(book, _merged(heard), refund_duplicates=self._refund_duplicates)
         for told in heard:
-            for kind, subject in told.actions:
-                book.ask_again(ActionKind(kind), subject, book.covering)
+            for kind, line_id in told.actions:
+                ask_about(book, ActionKind(kind), line_id)
         derive(book)
         changed = _bump_versions(book)
         await tx.batch(_in_order(book, heard))

@@ -146,10 +146,17 @@ class Conversation:
     async def close(self, actor: Actor, request: SupportRequestRef) -> SupportRequest:
         """End a resolved request for good: a new question is a new request.  Closed, it stays.
 
+        For its customer and operators; who sells must leave the customer time to reopen it.
+
         Raises:
+            Forbidden: the seller, or whom it is assigned to.
             InvalidTransition: it is not resolved.
         """
-        acting, found, _ = await self._visible(actor, request)
+        acting, found, by_staff = await self._visible(actor, request)
+        if by_staff and not acting.is_operator:
+            raise Forbidden(
+                "the customer closes a request; else it closes by itself", reason="customer_needed"
+            )
 
         async def work(tx: Transaction) -> None:
             now = await rows.load_request(tx, found.id)
