@@ -105,7 +105,7 @@ class Shop:
         }
         settle = Settle(database, kinds, settings)
         self.orders = AsyncOrders(database, self.users, self.gateways, kinds, settle, settings)
-        self.entitlements = AsyncEntitlements(database, self.users)
+        self.entitlements = AsyncEntitlements(database, self.users, settle.ask_about_standby)
         self.payments = AsyncPayments(database, self.users, self.gateways, self.orders, settle)
         self.support = AsyncSupport(
             database,

@@ -135,7 +135,8 @@ CHECKS = (
         "I35",
         "closed_days_add_up",
         "The figures kept of this day, which is closed, are not what its sales, refunds,"
-        " downloads and clicks add up to. Delete its rows and let run_due close it again.",
+        " downloads and clicks add up to; a clock that was set back by days does that too. The"
+        " facts are right: write the rows of the day again.",
         changed_figures,
     ),
     Statement(

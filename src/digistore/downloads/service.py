@@ -9,7 +9,14 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from digistore.blocking import Blocking, blocking, offload
-from digistore.catalog import ProductRef, Release, ReleaseFile, ReleaseRef, ReleaseStatus
+from digistore.catalog import (
+    ProductRef,
+    ProductStatus,
+    Release,
+    ReleaseFile,
+    ReleaseRef,
+    ReleaseStatus,
+)
 from digistore.catalog.service import products as catalog_rows
 from digistore.catalog.service.releases import load_release, load_releases, release_ref
 from digistore.catalog.tables import release_files, releases
@@ -238,6 +245,8 @@ class AsyncDownloads:
             return acting, found, access.purchase
         if acting.sells(found.seller_id):
             return acting, found, None
+        if found.status is ProductStatus.DRAFT:  # nobody else knows of it
+            raise NotFound("product", found.id)
         raise Forbidden(f"no access to this product: {access.reason}", reason=access.reason)
 
     async def _release(

@@ -103,6 +103,18 @@ class MoneyRules:
             return "too_large"
         return "step" if money.amount % self.steps.get(money.currency, 1) else None
 
+    def nearest(self, money: Money) -> tuple[Money, ...]:
+        """Return what can be paid just below and above *money*: nothing in another currency."""
+        if not self.takes(money.currency):
+            return ()
+        step = self.steps.get(money.currency, 1)
+        lowest = -(-self.minimum.get(money.currency, 1) // step) * step
+        highest = self.maximum // step * step
+        below = money.amount // step * step
+        near = {min(max(amount, lowest), highest) for amount in (below, below + step)}
+        payable = (Money.from_minor(amount, money.currency) for amount in sorted(near))
+        return tuple(amount for amount in payable if self.reason(amount) is None)
+
 
 @dataclass(frozen=True, slots=True)
 class GatewayProfile:

@@ -1,4 +1,3 @@
-# ruff: noqa: D102, S101  tests: their names are sentences, and they assert
 """What every place for files promises."""
 
 from __future__ import annotations

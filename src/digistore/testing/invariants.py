@@ -15,4 +15,4 @@ def check_invariants(store: Store) -> None:
     listed = "\n".join(
         f"{finding.invariant}: {finding.subject}: {finding.text}" for finding in findings
     )
-    assert not findings, f"the store's promises are broken:\n{listed}"  # noqa: S101  for tests
+    assert not findings, f"the store's promises are broken:\n{listed}"

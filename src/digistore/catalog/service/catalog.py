@@ -175,9 +175,7 @@ class AsyncCatalog(Releasing):
         Raises:
             NotFound: no such product, or not theirs to see.
         """
-        acting = await self._users.visitor(visitor)
-        found = await rows.load_one(self._database, rows.ref_of(ref))
-        return await self._visible(acting, found)
+        return await self._seen(await self._users.visitor(visitor), ref)
 
     async def find(
         self,
@@ -217,9 +215,7 @@ class AsyncCatalog(Releasing):
             NotFound: no such product, or not theirs to see.
         """
         acting = await self._users.visitor(visitor)
-        found = await self._visible(
-            acting, await rows.load_one(self._database, rows.ref_of(product))
-        )
+        found = await self._seen(acting, product)
         purchase = order = None
         if acting.id is not None:
             purchase = await self._readers.live_purchase(acting.id, found.id)

@@ -137,9 +137,7 @@ class Releasing:
             NotFound: no such product, or not theirs to see.
         """
         acting = await self._users.visitor(visitor)
-        found = await self._visible(
-            acting, await rows.load_one(self._database, rows.ref_of(product))
-        )
+        found = await self._seen(acting, product)
         where = releases.c.product_id == found.id
         own = acting.sells(found.seller_id)
         if not own:
@@ -159,28 +157,36 @@ class Releasing:
 
     async def _own(self, actor: Actor, product: ProductRef) -> tuple[Acting, Product]:
         acting = await self._users.acting(actor)
-        found = await rows.load_one(self._database, rows.ref_of(product))
+        found = await self._seen(acting, product)
         if not acting.sells(found.seller_id):
-            await self._visible(acting, found)
-            raise Forbidden(
-                "only the product's seller or an operator may do this", reason="seller_needed"
-            )
+            raise _not_theirs()
         return acting, found
 
     async def _own_release(self, actor: Actor, release: ReleaseRef) -> tuple[Acting, Release]:
-        found = await editions.load_release(self._database, editions.release_ref(release))
-        acting, _ = await self._own(actor, found.product_id)
-        return acting, found
+        acting = await self._users.acting(actor)
+        ref = editions.release_ref(release)
+        found = await editions.load_release(self._database, ref)
+        product = await rows.load_one(self._database, found.product_id)
+        if acting.sells(product.seller_id):
+            return acting, found
+        if found.status is ReleaseStatus.PUBLISHED and await self._may_see(acting, product):
+            raise _not_theirs()
+        raise NotFound("release", ref)
 
-    async def _visible(self, acting: Acting, product: Product) -> Product:
-        seen = (
+    async def _seen(self, acting: Acting, product: ProductRef) -> Product:
+        """Return a product; one that they may not see is not there, under any name."""
+        ref = rows.ref_of(product)
+        found = await rows.load_one(self._database, ref)
+        if not await self._may_see(acting, found):
+            raise NotFound("product", ref)
+        return found
+
+    async def _may_see(self, acting: Acting, product: Product) -> bool:
+        return (
             product.status is ProductStatus.ON_SALE
             or acting.sells(product.seller_id)
             or (acting.id is not None and await self._readers.holds(acting.id, product.id))
         )
-        if not seen:
-            raise NotFound("product", product.id)
-        return product
 
     async def _store(
         self, names: Iterable[str], files: Mapping[str, Source]
@@ -194,6 +200,10 @@ class Releasing:
             left -= blob.size
             stored.append((name, media_type_of(name, blob.media_type), blob))
         return stored
+
+
+def _not_theirs() -> Forbidden:
+    return Forbidden("only the product's seller or an operator may do this", reason="seller_needed")
 
 
 def _channel(channel: Channel | str) -> Channel:

@@ -51,14 +51,19 @@ def _matches(text: str | None) -> list[ColumnElement[bool]]:
         raise Invalid(
             f"search for a text of at most {LONGEST_TEXT} characters", fields={"text": "too_long"}
         )
-    return [
-        or_(
-            func.lower(products.c.title).contains(word, autoescape=True),
-            func.lower(products.c.summary).contains(word, autoescape=True),
-            func.lower(products.c.description).contains(word, autoescape=True),
+    return [_stands_somewhere(word) for word in text.split()[:MOST_WORDS]]
+
+
+def _stands_somewhere(word: str) -> ColumnElement[bool]:
+    # SQLite's lower() and LIKE know the case of ASCII letters only.
+    others = () if word.isascii() else (word, word.upper(), word.capitalize())
+    return or_(
+        *(
+            func.lower(column).contains(spelling, autoescape=True)
+            for column in (products.c.title, products.c.summary, products.c.description)
+            for spelling in dict.fromkeys((word.lower(), *others))
         )
-        for word in text.lower().split()[:MOST_WORDS]
-    ]
+    )
 
 
 def _within(category: str | None) -> list[ColumnElement[bool]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 from sqlalchemy import select, update
 
 from digistore.audit import Change, record
-from digistore.entitlements.facts import Fact, FactKind, FactState
+from digistore.entitlements.facts import AccessState, Fact, FactKind, FactState
 from digistore.entitlements.holding import (
     Moment,
     StoredGrant,
@@ -26,13 +27,16 @@ if TYPE_CHECKING:
     from digistore.database import Transaction
     from digistore.users import Acting
 
+Ask: TypeAlias = "Callable[[Transaction, str, str, str], Awaitable[None]]"
+"""Takes order, line and actor, and asks an operator about money that opened nothing."""
+
 
 async def say(
-    tx: Transaction, acting: Acting, purchase_id: str, word: FactState, reason: str
+    tx: Transaction, acting: Acting, purchase_id: str, word: FactState, reason: str, ask: Ask
 ) -> None:
     """Add an operator's *word* on a purchase and derive its holding again.
 
-    Said twice in a row, it is said once.
+    Said twice in a row, it is said once. Where the place is taken, *ask* what becomes of the money.
     """
     row = await tx.first(
         select(purchased_products.c.order_id).where(purchased_products.c.id == purchase_id)
@@ -53,6 +57,9 @@ async def say(
         ]
     )
     await record(tx, acting.label, f"purchase_{word}", [order_version, *derived.changes])
+    waits = AccessState.STANDBY
+    if derived.states[purchase_id] is waits and grant.state is not waits:
+        await ask(tx, grant.order_id, grant.order_line_id, acting.label)
 
 
 async def saw_release(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Select, select
 
 from digistore.blocking import Blocking, blocking
-from digistore.catalog import Product, ProductRef
+from digistore.catalog import Product, ProductRef, ProductStatus
 from digistore.catalog.service import products as catalog_rows
 from digistore.catalog.tables import releases
 from digistore.database import Record
@@ -27,7 +27,7 @@ from digistore.entitlements.models import (
 )
 from digistore.entitlements.rules import decide, refusal
 from digistore.entitlements.service import access
-from digistore.entitlements.service.commands import say
+from digistore.entitlements.service.commands import Ask, say
 from digistore.entitlements.tables import purchased_products
 from digistore.errors import Invalid, NotFound
 from digistore.fields import Input, Reason, checked
@@ -50,10 +50,11 @@ class _ReasonInput(Input):
 class AsyncEntitlements:
     """Access: ``store.entitlements``."""
 
-    def __init__(self, database: Database, users: AsyncUsers) -> None:
-        """Read access from *database*."""
+    def __init__(self, database: Database, users: AsyncUsers, ask: Ask) -> None:
+        """Read access from *database*; *ask* is what payments offer."""
         self._database = database
         self._users = users
+        self._ask = ask
 
     async def check(self, user: UserRef, product: ProductRef) -> Access:
         """Say whether *user* may open *product* now: one statement, nothing cached.
@@ -112,7 +113,10 @@ class AsyncEntitlements:
         acting = await self._users.acting(actor)
         user_id = await self._users.id_of(user)
         found = await catalog_rows.load_one(self._database, catalog_rows.ref_of(product))
-        if not (acting.is_user(user_id) or acting.sells(found.seller_id)):
+        sells = acting.sells(found.seller_id)
+        if found.status is ProductStatus.DRAFT and not sells:  # nobody else knows of it
+            raise NotFound("product", found.id)
+        if not (acting.is_user(user_id) or sells):
             raise NotFound("purchase")
         pair = {(user_id, found.id)}
         stored = stored_grants(
@@ -149,7 +153,7 @@ class AsyncEntitlements:
         acting.require_operator("decide on access by hand")
         why = checked(_ReasonInput, reason=reason).reason
         purchase_id = purchase.id if isinstance(purchase, PurchasedProduct) else purchase
-        await self._database.transact(lambda tx: say(tx, acting, purchase_id, word, why))
+        await self._database.transact(lambda tx: say(tx, acting, purchase_id, word, why, self._ask))
         row = await self._database.first(
             select(purchased_products).where(purchased_products.c.id == purchase_id)
         )

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from digistore.errors import AmountNotSupported, Busy, Invalid
+from digistore.errors import AmountNotSupported, Busy, Invalid, InvalidTransition
 from digistore.fields import AsciiKey, Input, SmallMetadata
 from digistore.gateways import GatewayProfile, PaymentGateway
 from digistore.money import Money
 from digistore.orders.kinds import Draft, Kind, LineKind
-from digistore.orders.models import Billing, Consent
+from digistore.orders.models import Billing, Checkout, Consent, OrderState
+from digistore.orders.reads import load_order
 from digistore.orders.rules import checked_url, request_fingerprint
 from digistore.orders.service.placing import Blocked, Wish, place
 from digistore.orders.service.settling import Settling
@@ -72,7 +73,8 @@ class Cashier:
         """Put together all that an order is made of; *extra* tells two wishes apart."""
         hosts = self._settings.return_hosts
         return_url = checked_url(terms.return_url, "return_url", hosts)
-        cancel_url = checked_url(terms.cancel_url or return_url, "cancel_url", hosts)
+        giving_up = return_url if terms.cancel_url is None else terms.cancel_url
+        cancel_url = checked_url(giving_up, "cancel_url", hosts)
         total = Money.from_minor(sum(draft.unit_price for draft in drafts), currency)
         profile = self.gateway_for(total, terms.gateway)
         buyer_id = acting.user_id()
@@ -128,6 +130,19 @@ class Cashier:
                 await self.starter.retire(order_id, wish.buyer_id, "replaced", cancel=True)
         raise Busy("another order of the same products keeps coming in between; try again")
 
+    async def checkout(self, order_id: str) -> Checkout:
+        """Return an order and where to pay it, opening its checkout if need be.
+
+        Raises:
+            InvalidTransition: it can no longer be paid: no url would mean that nothing is to pay.
+            GatewayError: with the order's id; the same call again continues it.
+        """
+        url = await self.starter.start(order_id)
+        order = await load_order(self._database, order_id)
+        if url is None and order.state in {OrderState.CANCELED, OrderState.EXPIRED}:
+            raise InvalidTransition("order", order.state, OrderState.OPEN, hint="check out again")
+        return Checkout(order=order, url=url)
+
     @property
     def livemode(self) -> bool:
         """Whether real money moves: all gateways of a store are of one mode."""
@@ -156,6 +171,5 @@ class Cashier:
 
 
 def _not_payable(profile: GatewayProfile, total: Money) -> AmountNotSupported:
-    least = Money.from_minor(profile.money.minimum.get(total.currency, 1), total.currency)
     message = f"the gateway cannot take {total}: {profile.money.reason(total)}"
-    return AmountNotSupported(message, nearest=[least])
+    return AmountNotSupported(message, nearest=profile.money.nearest(total))

@@ -137,6 +137,8 @@ class AsyncOrders:
             AlreadyOwned: the buyer has live access.
             PaymentInFlight: money for it is on its way.
             IdempotencyConflict: the key was used for other content.
+            InvalidTransition: the order of this key has ended, or another checkout of the same
+                products, made at the same moment, has taken its place.
             GatewayError: with the order's id; the same call again continues it.
         """
         acting = await self._users.acting(buyer)
@@ -154,9 +156,7 @@ class AsyncOrders:
         seller_id, currency = one_shop(products)
         drafts = _drafts(products, acting.user_id(), pay, allow_repeat=allow_repeat)
         wish = await self.cashier.wish(acting, seller_id, currency, drafts, terms)
-        order_id = await self.cashier.open(wish)
-        url = await self.cashier.starter.start(order_id)
-        return Checkout(order=await load_order(self._database, order_id), url=url)
+        return await self.cashier.checkout(await self.cashier.open(wish))
 
     async def get(self, actor: Actor, order: OrderRef) -> Order:
         """Return an order: for its buyer, its seller, operators.
@@ -249,9 +249,10 @@ class AsyncOrders:
             raise Invalid("items is a list of products", fields={"items": "not_a_list"})
         found = []
         for item in list(items)[:101]:
-            product = await catalog_rows.load_one(self._database, catalog_rows.ref_of(item))
+            ref = catalog_rows.ref_of(item)
+            product = await catalog_rows.load_one(self._database, ref)
             if product.status is ProductStatus.DRAFT:
-                raise NotFound("product", product.id)
+                raise NotFound("product", ref)
             deliverable = await catalog_rows.is_deliverable(self._database, product.id)
             if product.status is not ProductStatus.ON_SALE or not deliverable:
                 raise NotForSale(product.id)

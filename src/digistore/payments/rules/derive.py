@@ -234,6 +234,13 @@ def ask_about(book: Book, kind: ActionKind, line_id: str) -> None:
         book.ask_again(kind, line_id, book.covering)
 
 
+def ask_about_standby(book: Book, line_id: str) -> None:
+    """Ask, once, about a line whose purchase waits, unless its buyer wanted two or paid nothing."""
+    for line in book.lines:
+        if line.id == line_id and not line.allow_repeat and left_on(book, line):
+            book.act(ActionKind.STANDBY_PAID, line_id, book.covering)
+
+
 def take_outcomes(book: Book, outcomes: Mapping[str, Outcome], *, refund_duplicates: bool) -> None:
     """Note what the lines came to, and what must happen to money that opened nothing.
 

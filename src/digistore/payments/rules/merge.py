@@ -176,7 +176,7 @@ def _merge_refund(book: Book, payment: PaymentFacts, told: RefundSnapshot) -> No
         )
         book.refunds.append(known)
     state = RefundStatus(told.state)
-    if known.ref is None and known.state is not RefundStatus.REJECTED:
+    if known.ref is None:
         known.ref = told.id
     if REFUND_RANK[state] > REFUND_RANK[known.state]:
         known.state = state
@@ -193,7 +193,12 @@ def _merge_refund(book: Book, payment: PaymentFacts, told: RefundSnapshot) -> No
 
 def _known_refund(stored: Sequence[RefundFacts], told: RefundSnapshot) -> RefundFacts | None:
     by_ref = (one for one in stored if one.ref == told.id)
-    by_reference = (one for one in stored if one.id == told.reference)
+    # What we gave up, or know by another id, is not this one: it is money that went back besides.
+    by_reference = (
+        one
+        for one in stored
+        if one.id == told.reference and one.ref is None and one.state is not RefundStatus.REJECTED
+    )
     return next(by_ref, None) or next(by_reference, None)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from digistore.blocking import Blocking, blocking
 from digistore.errors import (
+    Forbidden,
     Invalid,
     NotFound,
 )
@@ -115,11 +116,14 @@ class AsyncPayments(Refunding):
             params: of the return address, for providers that capture on return.
 
         Raises:
+            Forbidden: its seller.
             NotFound: no such order, or not theirs to see.
         """
         acting = await self._users.acting(actor)
         found = await load_order(self._database, order_ref(order))
         if not (acting.is_user(found.buyer_id) or acting.is_operator):
+            if acting.sells(found.seller_id):
+                raise Forbidden("the buyer or an operator may ask", reason="buyer_needed")
             raise NotFound("order", found.id)
         if found.state is not OrderState.PAID:
             await self._confirmer.ask(found.id, params or {})

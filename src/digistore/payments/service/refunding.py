@@ -93,13 +93,16 @@ class Refunding:
         Asked twice, it is the same entry.
 
         Raises:
-            NotFound: no such order, or not the buyer's.
+            NotFound: no such order, or not theirs to see.
+            Forbidden: the seller or an operator, who may ``refund``.
             NotRefundable: it is not paid.
         """
         acting = await self._users.acting(buyer)
         found, line_id = await order_of(self._database, order_or_line)
         if not acting.is_user(found.buyer_id):
-            raise NotFound("order", found.id)
+            if acting.sells(found.seller_id):
+                raise Forbidden("only the buyer asks; refund gives it", reason="buyer_needed")
+            raise _unseen(found, line_id)
         if found.state is not OrderState.PAID:
             raise NotRefundable("not_paid")
         text = checked(_ReasonInput, reason=reason).reason
@@ -173,13 +176,18 @@ class Refunding:
             raise Forbidden(
                 "the seller or an operator refunds; ask by request_refund", reason="seller_needed"
             )
-        raise NotFound("order", found.id)
+        raise _unseen(found, line_id)
 
     async def _send(self, refund_id: str) -> Refund:
         error = await self._refunder.send(refund_id)
         if error is not None:
             raise error
         return await refund_of(self._database, refund_id)
+
+
+def _unseen(order: Order, line_id: str | None) -> NotFound:
+    """Make the error that an unknown order, or line, gives as well."""
+    return NotFound("order", order.id) if line_id is None else NotFound("order line", line_id)
 
 
 def _effect(access: Effect | None) -> Effect | None:

@@ -28,6 +28,7 @@ from digistore.payments.reading import read_book, read_orphan
 from digistore.payments.rules.derive import (
     MONEY_IS_BACK,
     ask_about,
+    ask_about_standby,
     causes,
     derive,
     return_duplicates,
@@ -201,6 +202,19 @@ class Settle:
             )
             for kind, answered in rows.items()
         ]
+
+    # What entitlements ask.
+
+    async def ask_about_standby(
+        self, tx: Transaction, order_id: str, line_id: str, actor: str
+    ) -> None:
+        """Put the money of a purchase that found its place taken before an operator.
+
+        The transaction holds the order's lock.
+        """
+        book = await _read(tx, _book(tx.now, tx.new_id, actor), order_id, None)
+        ask_about_standby(book, line_id)
+        await tx.batch([*differences(book), *events_of(book)])
 
     # What orders ask: see orders.service.settling.
 

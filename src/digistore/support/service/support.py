@@ -22,9 +22,8 @@ from digistore.errors import (
 )
 from digistore.fields import Input, Metadata, Name, Reason, SmallMetadata, Title, checked
 from digistore.money import Money
-from digistore.orders import Billing, Checkout, Consent
+from digistore.orders import Billing, Consent
 from digistore.orders.kinds import Draft, Kind
-from digistore.orders.reads import load_order
 from digistore.orders.rules import checked_consents
 from digistore.orders.service.cashier import Terms
 from digistore.paging import Page, checked_limit, page_of
@@ -297,12 +296,9 @@ class AsyncSupport(Conversation):
             await rows.add_request(tx, order_id, purchase_id, offer, **given.model_dump())
 
         cashier = self._orders.cashier
-        order_id = await cashier.open(wish, write)
-        url = await cashier.starter.start(order_id)
-        return SupportCheckout(
-            request=await rows.request_of_order(self._database, order_id),
-            checkout=Checkout(order=await load_order(self._database, order_id), url=url),
-        )
+        checkout = await cashier.checkout(await cashier.open(wish, write))
+        request = await rows.request_of_order(self._database, checkout.order.id)
+        return SupportCheckout(request=request, checkout=checkout)
 
     async def _active(self, product_id: str, kind: str) -> SupportOffer:
         offers = (await rows.load_offers(self._database, [product_id])).get(product_id, [])

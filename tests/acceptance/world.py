@@ -1,0 +1,108 @@
+"""A small shop with something of everything in it, saved once and put back before each try."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any, Self
+
+from digistore import HostUser, PurchasedProduct, Role, Settings, User
+from digistore.gateways.sandbox.world import World as Provider
+from tests.conftest import RETURN
+from tests.payments.asking import record, usd
+from tests.payments.end_state import every_row
+from tests.payments.memory import MemoryShop, Saved
+
+SHARED_LINK = "https://example.com/book"
+
+
+class World(MemoryShop):
+    """Everything of *seller*: what was sold is *buyer*'s, what was not is still to be had."""
+
+    saved: tuple[Saved, Provider]
+    other: User
+    stranger: User
+    host_user: User
+
+    @classmethod
+    def made(cls) -> Self:
+        world = cls.open(link_hosts=Settings(link_hosts=frozenset({"example.com"})).link_hosts)
+        world.fill()
+        world.saved = world.save(), world.provider()
+        return world
+
+    def fill(self) -> None:
+        """Make products in every state, orders, a purchase, requests, and an open question."""
+        store, seller = self.store, self.seller
+        self.other = self.new_seller("other@example.com")
+        self.stranger = store.users.register("stranger@example.com")
+        self.host_user = store.users.ensure("host-1", email="host@example.com")
+        self.book, self.shelf = self.product("Book"), self.product("Shelf")
+        self.pending = self.product("Pending")
+        self.draft = store.catalog.add_product(seller, title="Draft", price=usd("5.00"))
+        self.ready = store.catalog.add_product(seller, title="Ready", price=usd("5.00"))
+        store.catalog.release(seller, self.ready, version="1.0", files={"a.txt": b"ready"})
+        self.gone = store.catalog.withdraw(seller, self.product("Gone"))
+        self.house = self.product("House", seller=self.operator)
+        self.hidden = store.catalog.release(
+            seller, self.book, version="2.0", files={"a.txt": b"hidden"}, publish=False
+        )
+        self.published = next(
+            one for one in store.catalog.releases(seller, self.book) if one.is_latest
+        )
+        self.offer = store.support.offer(
+            seller, self.book, kind="setup", price=usd("49.00"), scope="One hour."
+        )
+        self.paid = self.buy(self.book).order
+        purchase = store.entitlements.check(self.buyer, self.book).purchase
+        assert purchase is not None
+        self.purchase: PurchasedProduct = purchase
+        self.unpaid = self.checkout(self.shelf).order
+        on_its_way = self.checkout(self.pending)
+        self.deliver(self.sandbox.pay(on_its_way, "delayed"))
+        self.processing = on_its_way.order
+        self.transferred = self.checkout(self.product("Transfer")).order
+        record(self, self.transferred, usd("29.00"))
+        self.request = self.asked("Open")
+        self.resolved = store.support.resolve(seller, self.asked("Resolved"))
+        short = self.checkout(self.product("Short"))
+        self.deliver(self.sandbox.pay(short, amount=usd("1.00")))
+        (self.action,) = store.payments.needing_action(self.operator)
+        self.link = store.short_urls.shorten(seller, SHARED_LINK, code="my-book")
+
+    def asked(self, subject: str) -> Any:
+        made = self.store.support.request(
+            self.buyer, self.book, kind="setup", subject=subject, body="Hm?", return_url=RETURN
+        )
+        self.deliver(self.sandbox.pay(made))
+        return self.store.support.get(self.buyer, made.request)
+
+    def put_back(self) -> None:
+        """Bring database and provider back to where they were saved."""
+        data, provider = self.saved
+        self.load(data)
+        self.sandbox._worlds._world = _copied(provider)  # type: ignore[attr-defined]
+
+    def provider(self) -> Provider:
+        """What the provider knows now."""
+        return _copied(self.sandbox._worlds._world)  # type: ignore[attr-defined]
+
+    def digest(self) -> Any:
+        """Everything that is stored, here and at the provider."""
+        inbox = self.rows("SELECT * FROM digistore_provider_events ORDER BY 1")
+        return every_row(self.rows), inbox, self.provider()
+
+    def actor(self, who: str) -> Any:
+        """Who tries; a former seller has just lost the role."""
+        if who == "former_seller":
+            return self.store.users.revoke_role(self.operator, self.seller, Role.SELLER)
+        return getattr(self, who)
+
+    @property
+    def host(self) -> HostUser:
+        return HostUser("host-1")
+
+
+def _copied(provider: Provider) -> Provider:
+    twin = copy(provider)
+    twin.checkouts, twin.refunds = dict(provider.checkouts), dict(provider.refunds)
+    return twin

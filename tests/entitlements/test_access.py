@@ -1,0 +1,183 @@
+"""May this user open this product: one statement, always from the facts, for life."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import event, select
+
+from digistore import Store
+from digistore.blocking import run
+from digistore.entitlements.holding import Moment, derive, facts_of, grants_of, stored_grants
+from digistore.entitlements.tables import purchased_products
+from digistore.errors import Invalid
+from tests.conftest import RETURN, OpenStore, Shop
+from tests.payments.asking import record, usd
+
+
+def traced(store: Store) -> list[str]:
+    """Return a list that grows with every statement which a store just opened reads by."""
+    seen: list[str] = []
+    database = getattr(store, "_target", store)._shop.database
+    assert database._readers is not None
+    event.listen(
+        database._readers._engine,
+        "connect",
+        lambda connection, _: connection.set_trace_callback(seen.append),
+    )
+    return seen
+
+
+def statements(seen: list[str]) -> int:
+    """How many there were since the last question; settings of a connection are none."""
+    found = [one for one in seen if not one.startswith("PRAGMA")]
+    seen.clear()
+    return len(found)
+
+
+def test_access_carries_its_purchase_and_the_latest_release(shop: Shop) -> None:
+    book = shop.product()
+    checkout = shop.buy(book)
+    access = shop.store.entitlements.check(shop.buyer, book)
+    assert access
+    assert (access.granted, access.reason) == (True, "live")
+    assert access.purchase is not None
+    assert access.latest is not None
+    assert (access.purchase.user_id, access.purchase.product_id) == (shop.buyer.id, book.id)
+    assert access.purchase.order_line_id == checkout.order.lines[0].id
+    assert (access.purchase.acquired_at, access.latest.version) == (shop.clock(), "1.0")
+
+
+def test_no_access_says_why(shop: Shop) -> None:
+    check = shop.store.entitlements.check
+    book = shop.product()
+    checkout = shop.checkout(book)
+    assert check(shop.buyer, book).reason == "not_purchased"
+    shop.deliver(shop.sandbox.pay(checkout, "delayed"))
+    assert check(shop.buyer, book).reason == "not_purchased"
+    shop.deliver(shop.sandbox.clear(checkout))
+    shop.deliver(shop.sandbox.open_dispute(checkout))
+    assert check(shop.buyer, book).reason == "suspended"
+    shop.deliver(shop.sandbox.close_dispute(checkout, "lost"))
+    found = check(shop.buyer, book)
+    assert (bool(found), found.reason, found.purchase, found.latest) == (
+        False,
+        "revoked",
+        None,
+        None,
+    )
+
+
+def test_what_nobody_knows_nobody_may_open(shop: Shop) -> None:
+    book = shop.product()
+    shop.buy(book)
+    check = shop.store.entitlements.check
+    for user, product in (
+        ("usr_unknown", book.id),
+        (shop.buyer.id, "prd_unknown"),
+        (shop.seller.id, book.id),  # who sells it has not bought it
+        (shop.buyer.id, book.slug),  # a name is no authority
+        ("", ""),
+        ("' OR 1 = 1 --", book.id),
+    ):
+        assert not check(user, product), (user, product)
+
+
+def test_a_check_is_one_statement(shop: Shop, open_store: OpenStore) -> None:
+    book, other = shop.product("A"), shop.product("B")
+    shop.buy(book)
+    for _ in range(3):
+        shop.buy(book, allow_repeat=True)
+    store = open_store()
+    seen = traced(store)
+    for product, granted in ((book, True), (other, False)):
+        assert bool(store.entitlements.check(shop.buyer, product)) is granted
+        assert statements(seen) == 1
+
+
+def test_many_checks_are_one_statement_however_many_they_are(
+    shop: Shop, open_store: OpenStore
+) -> None:
+    books = [shop.product(str(number), price=usd("0")) for number in range(4)]
+    for book in books[:3]:
+        shop.checkout(book)
+    store = open_store()
+    seen = traced(store)
+    ids = [book.id for book in books]
+    for wanted in (ids[:1], ids, [*ids, *(f"prd_{number}" for number in range(2000))], []):
+        found = store.entitlements.check_many(shop.buyer, wanted)
+        assert statements(seen) == 1
+        assert list(found) == wanted
+        assert [one for one in wanted if found[one]] == [one for one in ids[:3] if one in wanted]
+    with pytest.raises(Invalid) as caught:
+        store.entitlements.check_many(shop.buyer, ["prd_x"] * 10_001)
+    assert caught.value.fields == {"products": "too_many"}
+
+
+def test_one_answer_of_many_is_the_answer_of_one(shop: Shop) -> None:
+    live, gone, never = (shop.product(title) for title in ("live", "gone", "never"))
+    shop.buy(live)
+    shop.store.payments.refund(shop.seller, shop.buy(gone).order, reason="x")
+    many = shop.store.entitlements.check_many(shop.buyer, [live, gone, never])
+    for product in (live, gone, never):
+        assert many[product.id] == shop.store.entitlements.check(shop.buyer, product)
+
+
+def test_access_is_what_any_live_grant_gives(shop: Shop) -> None:
+    """D7: reversing one grant never touches another (woocommerce#7496)."""
+    book = shop.product()
+    orders = [shop.buy(book, allow_repeat=True).order for _ in range(3)]
+    for order in orders[:2]:
+        shop.store.payments.refund(shop.seller, order, reason="x")
+        assert shop.store.entitlements.check(shop.buyer, book)
+    shop.store.payments.refund(shop.seller, orders[2], reason="x")
+    assert not shop.store.entitlements.check(shop.buyer, book)
+
+
+def test_a_purchase_after_a_refund_opens_again(shop: Shop) -> None:
+    book = shop.product()
+    shop.store.payments.refund(shop.seller, shop.buy(book).order, reason="x")
+    shop.buy(book)
+    assert shop.store.entitlements.check(shop.buyer, book)
+
+
+def test_rebuilding_from_the_facts_changes_nothing(shop: Shop) -> None:
+    """I20: what is stored is what the facts say, of every purchase of an eventful shop."""
+    pay = shop.store.payments
+    titles = ("kept", "refunded", "partly", "failed", "disputed", "won", "lost", "forbidden", "two")
+    books = {title: shop.product(title) for title in titles}
+    sold = {title: shop.buy(book) for title, book in books.items()}
+    pay.refund(shop.seller, sold["refunded"].order, reason="x")
+    pay.refund(shop.seller, sold["partly"].order, amount=usd("1"), reason="x")
+    pay.refund(shop.seller, sold["failed"].order, reason="x")
+    shop.deliver(shop.sandbox.fail_refund(sold["failed"]))
+    for title in ("disputed", "won", "lost"):
+        shop.deliver(shop.sandbox.open_dispute(sold[title]))
+    shop.deliver(shop.sandbox.close_dispute(sold["won"], "won"))
+    shop.deliver(shop.sandbox.close_dispute(sold["lost"], "lost"))
+    forbidden = shop.store.entitlements.check(shop.buyer, books["forbidden"]).purchase
+    assert forbidden is not None
+    shop.store.entitlements.revoke(shop.operator, forbidden, reason="x")
+    shop.buy(books["two"], allow_repeat=True)
+    both = shop.store.orders.checkout(
+        shop.buyer, [shop.product("A"), shop.product("B")], return_url=RETURN
+    )
+    record(shop, both, usd("58"))
+    assert rebuilt(shop) == 12
+
+
+def rebuilt(shop: Shop) -> int:
+    """Derive every holding again; return how many purchases there are."""
+    database = getattr(shop.store, "_target", shop.store)._shop.database
+    moment = Moment(datetime(2026, 1, 1, tzinfo=UTC), lambda prefix: f"{prefix}_x", "test")
+    columns = (purchased_products.c.user_id, purchased_products.c.product_id)
+    purchases = 0
+    for pair in {tuple(row) for row in run(database.rows(select(*columns)))}:
+        rows = run(database.rows(grants_of({pair}))), run(database.rows(facts_of({pair})))
+        held = stored_grants(*rows)
+        derived = derive(held, moment)
+        assert derived.states == {grant.id: grant.state for grant in held}
+        assert (derived.writes, derived.changes) == ([], [])
+        purchases += len(held)
+    return purchases
