@@ -32,6 +32,8 @@ autodoc_class_signature = "separated"  # who makes a service is the store, not t
 autodoc_default_options = {
     "members": True,
     "undoc-members": True,
+    # What comes from a base of our own is part of a class; what comes from these is not.
+    "inherited-members": "BaseModel, Exception, StrEnum, Protocol, Generic, Awaitable, object",
     "exclude-members": "__init__, __new__, model_config, model_post_init",
 }
 autodoc_member_order = "bysource"
@@ -69,8 +71,8 @@ def reference() -> Iterator[str]:
             continue
         yield f"## `store.{noun}`\n"
         service = importlib.import_module(f"digistore.{noun}.service")
-        for name, operations in services(service).items():
-            yield autodoc("autoclass", f"{service.__name__}.{name}", operations)
+        for name, hidden in services(service).items():
+            yield autodoc("autoclass", f"{service.__name__}.{name}", hidden)
         if exists(f"digistore.{noun}.models"):
             yield autodoc("automodule", f"digistore.{noun}.models")
     for name, title in SHARED.items():
@@ -86,18 +88,19 @@ def exists(module: str) -> bool:
 
 
 def services(module: ModuleType) -> dict[str, str]:
-    """Name the services of *module* and their operations: what has a blocking twin is public."""
+    """Name the services of *module*, and what of each is not public: it has no blocking twin."""
     classes = {name: value for name, value in vars(module).items() if inspect.isclass(value)}
     return {
-        name: ", ".join(operation for operation in vars(twin) if not operation.startswith("_"))
+        name: ", ".join(own for own in dir(classes[name]) if own not in vars(twin))
         for name in classes
         if name.startswith("Async") and (twin := classes.get(name.removeprefix("Async")))
     }
 
 
-def autodoc(directive: str, name: str, members: str = "") -> str:
+def autodoc(directive: str, name: str, hidden: str = "") -> str:
     """Write one directive of autodoc, which speaks reStructuredText."""
-    return f"```{{eval-rst}}\n.. {directive}:: {name}\n   :members: {members}\n```\n"
+    apart = f"   :exclude-members: {hidden}\n" if hidden else ""
+    return f"```{{eval-rst}}\n.. {directive}:: {name}\n   :members:\n{apart}```\n"
 
 
 def write_reference(_app: Sphinx, docname: str, source: list[str]) -> None:

@@ -207,7 +207,7 @@ def test_only_public_coroutines_are_operations(pool: ThreadPoolExecutor, name: s
 
 
 def test_A2_a_forgotten_await_has_no_truth_value(pool: ThreadPoolExecutor) -> None:
-    pending = in_thread(AsyncGreeter(), pool).greet("Ada")
+    pending: Any = in_thread(AsyncGreeter(), pool).greet("Ada")
     with pytest.raises(TypeError, match=r"await greet\(\.\.\.\)"):
         bool(pending)
     with pytest.raises(TypeError, match="await greet"):
@@ -369,9 +369,7 @@ def test_many_tasks_share_an_async_store(template: Path, tmp_path: Path) -> None
         async with async_store(template, tmp_path, SandboxGateway()) as store:
             seller = await store.users.register("seller@example.com")
             await store.users.grant_role(SYSTEM, seller, Role.SELLER)
-            product = await store.catalog.add_product(
-                seller, title="Free", price=Money.zero("USD")
-            )
+            product = await store.catalog.add_product(seller, title="Free", price=Money.zero("USD"))
             await store.catalog.release(seller, product, version="1", files=FILE)
             await store.catalog.put_on_sale(seller, product)
 
@@ -390,7 +388,6 @@ def test_many_tasks_share_an_async_store(template: Path, tmp_path: Path) -> None
 
 
 # Handlers
-
 
 
 def test_a_store_refuses_an_async_handler(empty_store: Store) -> None:
@@ -424,7 +421,7 @@ def test_every_kind_of_handler_runs_where_it_belongs(template: Path, tmp_path: P
         async with async_store(template, tmp_path, SandboxGateway()) as store:
             store.on(ReleasePublished, on_the_loop, name="async")
             store.on(ReleasePublished, AsyncCallable(heard), name="object")
-            store.on(ReleasePublished, lambda event: on_the_loop(event), name="lambda")
+            store.on(ReleasePublished, lambda told: on_the_loop(told), name="lambda")  # noqa: PLW0108 - it hides the coroutine function
             store.on(
                 ReleasePublished, lambda _: threads.append(threading.get_ident()), name="blocking"
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -18,7 +19,7 @@ API = """
     RefundSucceeded RefundFailed RefundRequested DisputeOpened DisputeClosed DuplicateReturned
     ActionNeeded ReleasePublished ReleaseYanked SupportPaid SupportReplied SupportResolved
     SupportReopened SupportCanceled
-""".split()
+"""
 KINDS = pytest.mark.parametrize("kind", EVENT_TYPES.values(), ids=EVENT_TYPES)
 
 
@@ -36,7 +37,7 @@ def an_event(kind: type[Event]) -> Event:
 
 
 def test_the_list_has_the_events_of_the_api_and_every_class_there_is() -> None:
-    assert sorted(EVENT_TYPES) == sorted(API)
+    assert sorted(EVENT_TYPES) == sorted(API.split())
     defined = {kind for kind in leaves(Event) if kind.__module__ == events.__name__}
     assert set(EVENT_TYPES.values()) == defined
 
@@ -58,9 +59,9 @@ def test_an_event_names_its_subject(kind: type[Event]) -> None:
 
 @KINDS
 def test_an_event_never_changes_and_takes_nothing_unknown(kind: type[Event]) -> None:
-    event = an_event(kind)
+    event: Any = an_event(kind)
     with pytest.raises(ValidationError):
-        event.actor = "somebody"  # type: ignore[misc]
+        event.actor = "somebody"
     with pytest.raises(ValidationError):
         kind.model_validate({**event.model_dump(), "email": "buyer@example.com"})
 

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from concurrent.futures import Executor
 from contextvars import ContextVar
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -112,6 +112,14 @@ class Pending(Awaitable[T]):
             TypeError: always.
         """
         raise TypeError(f"await {self._name}(...) first: without it everything would look true")
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Say what is missing.
+
+        Raises:
+            AttributeError: always.
+        """
+        raise AttributeError(f"await {self._name}(...) first: it has no {name} before")
 
     def __del__(self) -> None:
         """Warn, as Python does of coroutines, of an operation that was never awaited."""

@@ -13,6 +13,7 @@ from uuid import UUID
 import shortuuid
 
 from digistore.clock import to_micros
+from digistore.errors import Invalid
 
 UserId = NewType("UserId", str)
 CategoryId = NewType("CategoryId", str)
@@ -33,6 +34,21 @@ EventId = NewType("EventId", str)
 
 _ALPHABET = shortuuid.ShortUUID()
 _RANDOM_BITS = 80
+
+
+def id_text(noun: str, ref: object, model: type[object]) -> str:
+    """Return the id behind a way of naming a *noun*: its *model*, or the id itself.
+
+    Raises:
+        Invalid: something else was given.
+    """
+    found = getattr(ref, "id", None) if isinstance(ref, model) else ref
+    if not isinstance(found, str):
+        raise Invalid(
+            f"expected a {noun} or its id, not {type(ref).__name__}",
+            fields={noun.replace(" ", "_"): "wrong_type"},
+        )
+    return found
 
 
 def new_id(prefix: str, now: datetime) -> str:

@@ -35,7 +35,7 @@ class Secrets:
             isinstance(one, str) and len(one.strip()) >= SHORTEST_SECRET for one in given
         )
         if not usable or not given:
-            raise ConfigError(f"secret needs at least {SHORTEST_SECRET} characters")
+            raise ConfigError(f"secret is text of at least {SHORTEST_SECRET} characters")
         self._secrets = tuple(one.encode() for one in given)
 
     def __repr__(self) -> str:

@@ -19,7 +19,7 @@ from digistore.entitlements import AsyncEntitlements, ProductLines
 from digistore.entitlements.tables import purchased_products
 from digistore.errors import ConfigError
 from digistore.files import AsyncFiles, open_backend
-from digistore.gateways import PaymentGateway
+from digistore.gateways import GatewayProfile, PaymentGateway
 from digistore.orders import AsyncOrders
 from digistore.orders.kinds import Kind, LineKind
 from digistore.orders.reads import order_in_flight
@@ -174,9 +174,15 @@ class Shop:
 def _by_name(
     gateways: Sequence[PaymentGateway], settings: Settings
 ) -> Mapping[str, PaymentGateway]:
+    if not isinstance(gateways, list | tuple) or not all(
+        isinstance(getattr(one, "profile", None), GatewayProfile) for one in gateways
+    ):
+        raise ConfigError("gateways is a list of gateways, such as [SandboxGateway()]")
     named = {gateway.profile.name: gateway for gateway in gateways}
-    if len(named) != len(gateways) or named.keys() & {"free", "external"}:
-        raise ConfigError("gateways have names of their own; free and external are taken")
+    if len(named) != len(gateways):
+        raise ConfigError("two gateways have one name; give each its own: name=...")
+    if named.keys() & {"free", "external"}:
+        raise ConfigError("a gateway cannot be called free or external: those names are taken")
     if len({gateway.profile.livemode for gateway in gateways}) > 1:
         raise ConfigError("live and test gateways cannot stand in one store")
     for gateway in gateways:
@@ -200,7 +206,15 @@ def make_shop(
         ConfigError: a folder, secret or gateway that cannot be used.
     """
     try:
-        return Shop(database, files, gateways, secret, settings or Settings())
+        return Shop(database, files, gateways, secret, _checked(settings))
     except BaseException:
         database.close()
         raise
+
+
+def _checked(settings: object) -> Settings:
+    if settings is None:
+        return Settings()
+    if not isinstance(settings, Settings):
+        raise ConfigError("settings is Settings(...)")
+    return settings

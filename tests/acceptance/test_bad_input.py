@@ -1,9 +1,9 @@
-"""Bad input gets its typed error before anything is written."""
+"""Bad input gets its typed error before anything is written, here or at the gateway."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,8 +17,10 @@ from digistore.errors import (
     ConfigError,
     DigistoreError,
     Forbidden,
+    IdempotencyConflict,
     Invalid,
     InvalidSignature,
+    InvalidTransition,
     MalformedEvent,
     NotForSale,
     NotFound,
@@ -26,262 +28,488 @@ from digistore.errors import (
     NotRefundable,
     PaymentInFlight,
 )
-from tests.conftest import RETURN, OpenStore, Shop
+from digistore.testing import check_invariants
+from tests.acceptance.world import World
+from tests.conftest import RETURN, OpenStore
+from tests.payments.asking import usd
 
-USD = "USD"
-CONTROL = "a\x00b"
-LONG = "x" * 60_000
+NUL, LONG, CUT, ESCAPE = "a\x00b", "x" * 60_000, "\ud800", "a\x1b[31m"
+EURO = Money("1.00", "EUR")
+WHEN = datetime(2026, 1, 1, tzinfo=UTC)
+NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001  on purpose
 
-
-def digest(shop: Shop) -> str:
-    """A digest of all rows of all tables."""
-    tables = shop.rows(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'digistore%'"
-        " ORDER BY name"
-    )
-    content = [(name, sorted(map(repr, shop.rows(f"SELECT * FROM {name}")))) for (name,) in tables]
-    return hashlib.sha256(repr(content).encode()).hexdigest()
+Call = Callable[[Any], Any]
+Case = tuple[str, type[DigistoreError], str | None, Call]
+"""What it is called, the error, the field that the error names, and the call."""
 
 
-def refused(shop: Shop, error: type[DigistoreError], call: Callable[[], Any]) -> DigistoreError:
-    """The error of a call that changes nothing."""
-    before = digest(shop)
-    with pytest.raises(error) as found:
-        call()
-    assert digest(shop) == before
+@pytest.fixture(scope="module", params=["Store", "AsyncStore"])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """One shop for all cases, as none of them changes it."""
+    with World.in_colour(request.param) as made:
+        yield made
+        check_invariants(made.store)
+
+
+def refused(world: World, error: type[DigistoreError], *calls: Callable[[], Any]) -> DigistoreError:
+    """The last error of calls that all are refused and change nothing."""
+    for call in calls:
+        with pytest.raises(error) as found:
+            call()
+        assert type(found.value) is error
+    world.assert_untouched()
     return found.value
 
 
-AMOUNTS = [29.0, float("nan"), float("inf"), True, False, "abc", "", "1e3", "29.001", " 29", None]
+def given(call: Callable[[Any, Any], Any], value: object) -> Call:
+    return lambda world: call(world, value)
 
 
-@pytest.mark.parametrize("amount", [*AMOUNTS, Decimal("NaN"), Decimal("29.001"), [29]], ids=repr)
+def checked(world: World, case: Case) -> None:
+    _, error, field, call = case
+    found = refused(world, error, lambda: call(world))
+    if field is not None:
+        assert isinstance(found, Invalid)
+        assert set(found.fields) == {field}
+    assert not {NUL, LONG, CUT, ESCAPE} & {str(found), *found.args}  # input is not echoed
+
+
+def named(cases: list[Case]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("case", cases, ids=[case[0] for case in cases])
+
+
+# Money is exact or refused.
+
+
+@pytest.mark.parametrize(
+    "amount",
+    [
+        *(29.0, float("nan"), float("inf"), True, False, None, [29]),
+        *("abc", "", "1e3", "29.001", " 29", "-", "9" * 50, Decimal("NaN"), Decimal("29.001")),
+    ],
+    ids=repr,
+)
 def test_an_amount_is_exact_or_refused(amount: Any) -> None:
     with pytest.raises(Invalid):
-        Money(amount, USD)
+        Money(amount, "USD")
 
 
 @pytest.mark.parametrize("amount", [29.0, True, "29", None, 2**53, Decimal(29)], ids=repr)
 def test_minor_units_are_whole_numbers(amount: Any) -> None:
     with pytest.raises(Invalid):
-        Money.from_minor(amount, USD)
+        Money.from_minor(amount, "USD")
+
+
+@pytest.mark.parametrize("currency", ["", "usd", "US", "USDX", "XXX", "BTC", None, 840], ids=repr)
+def test_a_currency_is_one_that_is_in_use(currency: Any) -> None:
+    with pytest.raises(Invalid):
+        Money("1.00", currency)
 
 
 def test_two_currencies_are_never_mixed() -> None:
-    with pytest.raises(Invalid):
-        Money("1.00", USD) + Money("1.00", "EUR")
+    for mixed in (lambda: usd("1") + EURO, lambda: usd("1") - EURO, lambda: usd("1") < EURO):
+        with pytest.raises(Invalid):
+            mixed()
 
 
-@pytest.mark.parametrize("price", [Money("-1.00", USD), 29, 29.0, "29.00", None, True], ids=repr)
-def test_a_price_is_money_of_zero_or_more(shop: Shop, price: Any) -> None:
-    catalog = shop.store.catalog
-    error = refused(
-        shop, Invalid, lambda: catalog.add_product(shop.seller, title="Book", price=price)
-    )
-    assert isinstance(error, Invalid)
-    assert "price" in error.fields
+NO_MONEY: list[Any] = [usd("-1.00"), 29, 29.0, float("nan"), "29.00", True]
+NOT_ABOVE_ZERO = [*NO_MONEY, usd("0.00")]
+AMOUNTS: list[Case] = [
+    *(
+        (f"price {price!r}", Invalid, "price", lambda w, p=price: add(w, price=p))
+        for price in [*NO_MONEY, None]
+    ),
+    *(
+        (f"new price {price!r}", Invalid, "price", lambda w, p=price: change(w, price=p))
+        for price in NO_MONEY
+    ),
+    *(
+        (f"help for {price!r}", Invalid, "price", lambda w, p=price: offer(w, price=p))
+        for price in [*NOT_ABOVE_ZERO, None]
+    ),
+    *(
+        (f"refund of {money!r}", Invalid, "amount", lambda w, m=money: refund(w, amount=m))
+        for money in [*NOT_ABOVE_ZERO, EURO]
+    ),
+    *(
+        (f"transfer of {money!r}", Invalid, "amount", lambda w, m=money: record(w, amount=m))
+        for money in [*NOT_ABOVE_ZERO, None]
+    ),
+    *(
+        (f"sent back {money!r}", Invalid, "amount", lambda w, m=money: send_back(w, amount=m))
+        for money in [*NOT_ABOVE_ZERO, EURO]
+    ),
+    *(
+        (f"pays {money!r}", Invalid, "pay", lambda w, m=money: buy(w, [w.named_price], pay=m))
+        for money in [*NOT_ABOVE_ZERO, None, EURO, usd("4.99"), usd("50.01")]
+    ),
+    ("pays for a fixed price", Invalid, "pay", lambda w: buy(w, [w.house], pay=usd("29.00"))),
+    ("refund above what is left", NotRefundable, None, lambda w: refund(w, amount=usd("29.01"))),
+    ("refund of nothing paid", NotRefundable, None, lambda w: refund(w, w.unpaid)),
+    ("two currencies", Invalid, "currency", lambda w: buy(w, [w.house, w.yen])),
+]
 
 
-@pytest.mark.parametrize("price", [Money("-1.00", USD), Money("0.00", USD), 49, 49.0, None, True])
-def test_support_costs_money_above_zero(shop: Shop, price: Any) -> None:
-    book = shop.product()
-    offer = shop.store.support.offer
-    refused(shop, Invalid, lambda: offer(shop.seller, book, kind="setup", price=price, scope="x"))
+@named(AMOUNTS)
+def test_amounts_are_money_that_makes_sense(world: World, case: Case) -> None:
+    checked(world, case)
+
+
+# Text is bounded, and plain.
+
+BAD_TEXT = {"nul": NUL, "long": LONG, "escape": ESCAPE, "cut": CUT}
+TEXT_IN: dict[str, Callable[[Any, str], Any]] = {
+    "title": lambda w, t: add(w, title=t),
+    "summary": lambda w, t: add(w, summary=t),
+    "description": lambda w, t: add(w, description=t),
+    "title changed": lambda w, t: change(w, title=t),
+    "version": lambda w, t: release(w, version=t),
+    "notes": lambda w, t: release(w, notes=t),
+    "file": lambda w, t: release(w, files={t: b"x"}),
+    "name": lambda w, t: w.store.catalog.add_category(w.operator, t),
+    "kind": lambda w, t: offer(w, kind=t),
+    "scope": lambda w, t: offer(w, scope=t),
+    "subject": lambda w, t: ask(w, subject=t),
+    "body": lambda w, t: ask(w, body=t),
+    "body said": lambda w, t: w.store.support.reply(w.buyer, w.request, t),
+    "reason of a refund": lambda w, t: refund(w, reason=t),
+    "reason of a wish": lambda w, t: w.store.payments.request_refund(w.buyer, w.paid, reason=t),
+    "reason of a yank": lambda w, t: w.store.catalog.yank(w.seller, w.published, reason=t),
+    "reason of a word": lambda w, t: w.store.entitlements.revoke(w.operator, w.purchase, reason=t),
+    "reason of a waiver": lambda w, t: w.store.support.waive(w.seller, w.request, reason=t),
+    "reason decided": lambda w, t: decide(w, reason=t),
+    "method": lambda w, t: record(w, method=t),
+    "reference": lambda w, t: record(w, reference=t),
+    "idempotency_key": lambda w, t: buy(w, [w.house], idempotency_key=t),
+    "return_url": lambda w, t: buy(w, [w.house], return_url=f"https://x.org/{t}"),
+    "cancel_url": lambda w, t: buy(w, [w.house], cancel_url=f"https://x.org/{t}"),
+    "name of a user": lambda w, t: w.store.users.register("a@example.com", name=t),
+    "email": lambda w, t: w.store.users.guest(f"{t}@example.com"),
+    "external_id": lambda w, t: w.store.users.ensure(t),
+    "external_id acting": lambda w, t: w.store.orders.my_orders(HostUser(t)),
+    "target": lambda w, t: w.store.short_urls.shorten(w.seller, f"https://example.com/{t}"),
+}
+TEXTS: list[Case] = [
+    (f"{field} {kind}", Invalid, field.partition(" ")[0], given(call, text))
+    for kind, text in BAD_TEXT.items()
+    for field, call in TEXT_IN.items()
+]
+
+
+@named(TEXTS)
+def test_text_is_bounded_and_has_no_control_characters(world: World, case: Case) -> None:
+    checked(world, case)
+
+
+@pytest.mark.parametrize("email", ["", "a", "@", "a@", "@b.c", "a b@c.de", "a@b@c", None, 7])
+def test_an_address_is_one_mailbox(world: World, email: Any) -> None:
+    for call in (world.store.users.register, world.store.users.guest):
+        refused(world, Invalid, lambda call=call: call(email))  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
-    "amount",
-    [Money("0.00", USD), Money("-1.00", USD), Money("1.00", "EUR"), 1, 1.0, True, "1.00"],
-    ids=repr,
-)
-def test_a_refund_is_money_above_zero_in_the_currency_that_was_paid(
-    shop: Shop, amount: Any
-) -> None:
-    order = shop.buy(shop.product()).order
-    refund = shop.store.payments.refund
-    refused(shop, Invalid, lambda: refund(shop.seller, order, amount=amount, reason="why"))
-
-
-def test_a_refund_is_never_above_what_is_left(shop: Shop) -> None:
-    order = shop.buy(shop.product()).order
-    refund = shop.store.payments.refund
-    error = refused(
-        shop,
-        NotRefundable,
-        lambda: refund(shop.seller, order, amount=Money("29.01", USD), reason="why"),
-    )
-    assert isinstance(error, NotRefundable)
-    assert error.left == Money("29.00", USD)
-
-
-@pytest.mark.parametrize(
-    "text", [CONTROL, LONG, "a\x1b[31m", "\ud800"], ids=["nul", "long", "esc", "cut"]
-)
-@pytest.mark.parametrize("field", ["title", "summary", "description"])
-def test_text_is_bounded_and_has_no_control_characters(shop: Shop, field: str, text: str) -> None:
-    given: dict[str, Any] = {"title": "Book", "price": Money("1.00", USD), field: text}
-    catalog = shop.store.catalog
-    error = refused(shop, Invalid, lambda: catalog.add_product(shop.seller, **given))
-    assert isinstance(error, Invalid)
-    assert list(error.fields) == [field]
-    assert text not in str(error)
-
-
-@pytest.mark.parametrize("email", ["", "a", "@", "a@", "@b.c", "a b@c.de", "a@b@c", CONTROL, LONG])
-def test_an_address_is_one_mailbox(shop: Shop, email: str) -> None:
-    users = shop.store.users
-    for call in (users.register, users.guest):
-        refused(shop, Invalid, lambda call=call: call(email))  # type: ignore[misc]
-
-
-@pytest.mark.parametrize("external_id", ["", CONTROL, "x" * 201])
-def test_a_host_user_has_a_plain_id(shop: Shop, external_id: str) -> None:
-    refused(shop, Invalid, lambda: shop.store.users.ensure(external_id))
-    refused(shop, Invalid, lambda: shop.store.entitlements.my_products(HostUser(external_id)))
-
-
-def test_a_version_exists_once(shop: Shop) -> None:
-    book = shop.product()
-    release = shop.store.catalog.release
-    refused(
-        shop,
-        AlreadyExists,
-        lambda: release(shop.seller, book, version="1.0", files={"a.pdf": b"other"}),
-    )
-
-
-@pytest.mark.parametrize(
-    ("files", "word"),
+    "url",
     [
-        ({}, "empty"),
-        ({"a/b.pdf": b"x"}, "name_invalid"),
-        ({"..\\b.pdf": b"x"}, "name_invalid"),
-        ({"..": b"x"}, "name_invalid"),
-        ({CONTROL: b"x"}, "name_invalid"),
-        ({"": b"x"}, "name_invalid"),
+        *("", "/thanks", "shop.example", "ftp://shop.example", "javascript:alert(1)", "https://"),
+        *("https://user:pass@shop.example", "https://shop.example\\@evil", "//evil.example", 7),
     ],
 )
-def test_a_release_has_files_with_plain_names(
-    shop: Shop, files: dict[str, bytes], word: str
-) -> None:
-    book = shop.product()
-    release = shop.store.catalog.release
-    error = refused(shop, Invalid, lambda: release(shop.seller, book, version="2.0", files=files))
-    assert isinstance(error, Invalid)
-    assert word in error.fields.values()
-
-
-def test_an_empty_file_is_no_release(shop: Shop) -> None:
-    book = shop.product()
-    with pytest.raises(Invalid) as found:
-        shop.store.catalog.release(shop.seller, book, version="2.0", files={"a.pdf": b""})
-    assert found.value.fields == {"file": "file_empty"}
-    assert shop.count("releases") == 1
-
-
-def test_a_release_is_made_by_who_sells_the_product(shop: Shop) -> None:
-    book = shop.product()
-    draft = shop.store.catalog.add_product(shop.seller, title="Draft", price=Money("1.00", USD))
-    release = shop.store.catalog.release
-    for actor in (shop.buyer, shop.new_seller("rival@example.com")):
-        for product, error in ((book, Forbidden), (draft, NotFound)):
-            refused(
-                shop,
-                error,
-                lambda actor=actor, product=product: release(  # type: ignore[misc]
-                    actor, product, version="9", files={"a.pdf": b"x"}
-                ),
-            )
-
-
-def test_nothing_goes_on_sale_with_nothing_to_deliver(shop: Shop) -> None:
-    catalog = shop.store.catalog
-    bare = catalog.add_product(shop.seller, title="Bare", price=Money("1.00", USD))
-    refused(shop, NothingToDeliver, lambda: catalog.put_on_sale(shop.seller, bare))
-    catalog.release(shop.seller, bare, version="1b", files={"a.pdf": b"x"}, channel="beta")
-    refused(shop, NothingToDeliver, lambda: catalog.put_on_sale(shop.seller, bare))
-
-
-def test_what_is_withdrawn_or_a_draft_is_not_bought(shop: Shop) -> None:
-    book = shop.product()
-    shop.store.catalog.withdraw(shop.seller, book)
-    draft = shop.store.catalog.add_product(shop.seller, title="Draft", price=Money("1.00", USD))
-    refused(shop, NotForSale, lambda: shop.checkout(book))
-    refused(shop, NotFound, lambda: shop.checkout(draft))
-
-
-def test_what_is_owned_or_on_its_way_is_not_bought_again(shop: Shop) -> None:
-    book, other = shop.product(), shop.product("Other")
-    shop.buy(book)
-    refused(shop, AlreadyOwned, lambda: shop.checkout(book))
-    shop.deliver(shop.sandbox.pay(shop.checkout(other), "delayed"))
-    refused(shop, PaymentInFlight, lambda: shop.checkout(other))
+def test_the_way_back_is_an_absolute_address_without_credentials(world: World, url: Any) -> None:
+    checked(world, ("", Invalid, "return_url", lambda w: buy(w, [w.house], return_url=url)))
+    checked(world, ("", Invalid, "return_url", lambda w: ask(w, return_url=url)))
 
 
 @pytest.mark.parametrize(
-    "secret", ["", "short", "x" * 31, " " * 40, [], ["x" * 31], ["x" * 40, ""]]
+    "metadata",
+    [
+        *({"x": float("nan")}, {"x": float("inf")}, {"x": object()}, {1: 2}, "x", ["x"]),
+        *({"x": "y" * 20_000}, {"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": {"i": 1}}}}}}}}}),
+    ],
 )
-def test_K1_a_secret_has_at_least_32_characters(open_store: OpenStore, secret: Any) -> None:
-    with pytest.raises(ConfigError):
-        open_store(secret=secret)
+def test_metadata_is_small_finite_json(world: World, metadata: Any) -> None:
+    for call in (
+        lambda: add(world, metadata=metadata),
+        lambda: buy(world, [world.house], metadata=metadata),
+        lambda: ask(world, metadata=metadata),
+    ):
+        refused(world, Invalid, call)
 
 
-def test_a_webhook_is_signed_now_by_its_gateway(shop: Shop) -> None:
-    checkout = shop.checkout(shop.product())
-    body, headers = shop.sandbox.pay(checkout)
-    handle = shop.store.payments.handle_webhook
-    [(name, value)] = [pair for pair in headers.items() if "ignature" in pair[0]]
-    for wrong in ({}, {name: ""}, {name: "t=1,v1=00"}, {name: value[:-1] + "0x"}, {name: CONTROL}):
-        refused(shop, InvalidSignature, lambda wrong=wrong: handle("sandbox", body, wrong))  # type: ignore[misc]
-    refused(shop, InvalidSignature, lambda: handle("sandbox", body + b" ", headers))
-    refused(shop, NotFound, lambda: handle("stripe", body, headers))
-    junk = b'{"id": 1}'
-    refused(shop, MalformedEvent, lambda: handle("sandbox", junk, shop.sandbox.sign(junk)))
-    for hours in (1, -1):
-        shop.clock.go(hours=hours)
-        refused(shop, InvalidSignature, lambda: handle("sandbox", body, headers))
-        shop.clock.go(hours=-hours)
-    shop.deliver((body, headers))
-    assert shop.count("payments") == 1
+# Things that are not there, not theirs, or not so.
 
-
-def test_support_is_asked_for_with_a_purchase_of_ones_own(shop: Shop) -> None:
-    book = shop.product()
-    shop.buy(book)
-    shop.store.support.offer(
-        shop.seller, book, kind="setup", price=Money("49.00", USD), scope="One hour."
-    )
-    stranger = shop.store.users.register("stranger@example.com")
-    given: dict[str, Any] = {"kind": "setup", "subject": "Hi", "body": "...", "return_url": RETURN}
-    request = shop.store.support.request
-    refused(shop, AccessRequired, lambda: request(stranger, book, **given))
-    refused(shop, Invalid, lambda: request(shop.buyer, book, **{**given, "kind": "other"}))
-    refused(shop, Invalid, lambda: request(shop.buyer, book, **{**given, "subject": CONTROL}))
-    refused(shop, Invalid, lambda: request(shop.buyer, book, **{**given, "body": LONG}))
-    asked = request(shop.buyer, book, **given)
-    for call in (shop.store.support.get, shop.store.support.resolve, shop.store.support.close):
-        refused(shop, NotFound, lambda call=call: call(stranger, asked.request))  # type: ignore[misc]
-
-
-UNKNOWN = ["", "prd_none", "ord_1", CONTROL, "../../etc/passwd", "' OR 1=1 --", 7, None, b"x"]
+UNKNOWN = ["", "prd_none", "ord_1", NUL, "../../etc/passwd", "' OR 1=1 --", 7, None, b"x"]
 
 
 @pytest.mark.parametrize("ref", UNKNOWN, ids=repr)
-def test_an_unknown_id_of_any_kind_is_not_found(shop: Shop, ref: Any) -> None:
-    store = shop.store
-    calls: list[Callable[[], Any]] = [
+def test_an_unknown_id_of_any_kind_is_not_found(world: World, ref: Any) -> None:
+    store = world.store
+    refused(
+        world,
+        NotFound,
         lambda: store.catalog.product(SYSTEM, ref),
         lambda: store.catalog.publish(SYSTEM, ref),
+        lambda: store.catalog.yank(SYSTEM, ref, reason="x"),
         lambda: store.orders.get(SYSTEM, ref),
         lambda: store.orders.cancel(SYSTEM, ref),
+        lambda: store.orders.receipt(SYSTEM, ref),
+        lambda: store.payments.confirm(SYSTEM, ref),
         lambda: store.payments.refund(SYSTEM, ref, reason="x"),
         lambda: store.payments.resolve(SYSTEM, ref, choice="keep", reason="x"),
         lambda: store.entitlements.revoke(SYSTEM, ref, reason="x"),
+        lambda: store.entitlements.explain(SYSTEM, world.buyer, ref),
         lambda: store.downloads.revoke_links(SYSTEM, ref),
+        lambda: store.downloads.link(world.buyer, ref),
         lambda: store.support.get(SYSTEM, ref),
+        lambda: store.support.offers(SYSTEM, ref),
         lambda: store.short_urls.disable(SYSTEM, ref),
         lambda: store.users.get(SYSTEM, ref),
-        lambda: store.orders.checkout(shop.buyer, [ref], return_url=RETURN),
-    ]
-    for call in calls:
-        refused(shop, NotFound, call)
+        lambda: store.orders.checkout(world.buyer, [ref], return_url=RETURN),
+    )
+
+
+CATALOG: list[Case] = [
+    ("a version that exists", AlreadyExists, None, lambda w: release(w, version="1.0")),
+    ("a release without files", Invalid, "files", lambda w: release(w, files={})),
+    *(
+        (f"a file called {name!r}", Invalid, "file", lambda w, n=name: release(w, files={n: b"x"}))
+        for name in ("a/b.pdf", "..\\b.pdf", "..", "", ".", "/etc/passwd", "C:\\x", "x" * 256)
+    ),
+    ("a stranger's release", Forbidden, None, lambda w: release(w, actor=w.stranger)),
+    ("another seller's release", Forbidden, None, lambda w: release(w, actor=w.other)),
+    (
+        "a release of a foreign draft",
+        NotFound,
+        None,
+        lambda w: release(w, actor=w.other, product=w.draft),
+    ),
+    ("an unknown channel", Invalid, "channel", lambda w: release(w, channel="alpha")),
+    (
+        "nothing to deliver",
+        NothingToDeliver,
+        None,
+        lambda w: w.store.catalog.put_on_sale(w.seller, w.draft),
+    ),
+    ("withdrawing a draft", InvalidTransition, None, lambda w: withdraw(w, w.draft)),
+    ("an unknown shelf", Invalid, "categories", lambda w: add(w, categories=["cat_none"])),
+    ("an unknown order", Invalid, "sort", lambda w: w.store.catalog.find(None, sort="id; DROP")),
+    ("a long search", Invalid, "text", lambda w: w.store.catalog.find(None, LONG)),
+]
+ORDERS: list[Case] = [
+    ("a withdrawn product", NotForSale, None, lambda w: buy(w, [w.gone])),
+    ("a draft", NotFound, None, lambda w: buy(w, [w.draft])),
+    ("what is owned", AlreadyOwned, None, lambda w: buy(w, [w.book])),
+    ("what is on its way", PaymentInFlight, None, lambda w: buy(w, [w.pending])),
+    ("nothing", Invalid, "items", lambda w: buy(w, [])),
+    ("a product twice", Invalid, "items", lambda w: buy(w, [w.house, w.house.id])),
+    ("a hundred and one", Invalid, "items", lambda w: buy(w, [w.house] * 101)),
+    ("no list", Invalid, "items", lambda w: buy(w, w.house)),
+    ("of two sellers", Invalid, "seller", lambda w: buy(w, [w.house, w.shelf])),
+    ("an unknown gateway", Invalid, "gateway", lambda w: buy(w, [w.house], gateway="paypal")),
+    ("billing as a dict", Invalid, "billing", lambda w: buy(w, [w.house], billing={"name": "A"})),
+    ("consent as text", Invalid, "consents", lambda w: buy(w, [w.house], consents=["terms"])),
+    (
+        "a key used for another order",
+        IdempotencyConflict,
+        None,
+        lambda w: buy(w, [w.house], idempotency_key="the-only-key"),
+    ),
+    ("canceling what is paid", InvalidTransition, None, lambda w: cancel(w, w.paid)),
+    ("canceling what is on its way", PaymentInFlight, None, lambda w: cancel(w, w.processing)),
+]
+MONEY: list[Case] = [
+    ("an effect of its own", Invalid, "access", lambda w: refund(w, access="burn")),
+    ("a naive time", Invalid, "received_at", lambda w: record(w, received_at=NAIVE)),
+    ("a naive return", Invalid, "returned_at", lambda w: send_back(w, returned_at=NAIVE)),
+    (
+        "the reference of another order",
+        IdempotencyConflict,
+        None,
+        lambda w: record(w, method="bank_transfer", reference="transfer 1"),
+    ),
+    ("no such choice", Invalid, "choice", lambda w: decide(w, choice="burn")),
+    ("a choice of another kind", Invalid, "choice", lambda w: decide(w, choice="accept")),
+    (
+        "a transfer back by the gateway",
+        NotRefundable,
+        None,
+        lambda w: refund(w, w.transferred),
+    ),
+]
+SUPPORT: list[Case] = [
+    ("help without access", AccessRequired, None, lambda w: ask(w, user=w.stranger)),
+    ("help for another's purchase", AccessRequired, None, lambda w: ask(w, user=w.other)),
+    ("help that is not offered", Invalid, "kind", lambda w: ask(w, kind="massage")),
+    ("help with what is not sold", NotFound, None, lambda w: ask(w, product=w.draft)),
+    (
+        "a stranger's view",
+        NotFound,
+        None,
+        lambda w: w.store.support.get(w.stranger, w.request),
+    ),
+    (
+        "reopening what is open",
+        InvalidTransition,
+        None,
+        lambda w: w.store.support.reopen(w.buyer, w.request),
+    ),
+    (
+        "an unknown state",
+        Invalid,
+        "state",
+        lambda w: w.store.support.queue(w.seller, state="lost"),
+    ),
+]
+LIMITS: dict[str, Callable[[Any, Any], Any]] = {
+    "limit of products": lambda w, n: w.store.catalog.find(None, limit=n),
+    "limit of orders": lambda w, n: w.store.orders.my_orders(w.buyer, limit=n),
+    "limit of my products": lambda w, n: w.store.entitlements.my_products(w.buyer, limit=n),
+    "limit of requests": lambda w, n: w.store.support.my_supports(w.buyer, limit=n),
+}
+REST: list[Case] = [
+    *(
+        (
+            f"a link for {lasts!r}",
+            Invalid,
+            "expires_in",
+            lambda w, t=lasts: w.store.downloads.link(w.buyer, w.book, expires_in=t),
+        )
+        for lasts in (timedelta(0), timedelta(days=8), -1, 3600, True)
+    ),
+    (
+        "a file of another product",
+        NotFound,
+        None,
+        lambda w: w.store.downloads.link(w.buyer, w.book, file="other.pdf"),
+    ),
+    (
+        "a release of another product",
+        NotFound,
+        None,
+        lambda w: w.store.downloads.link(
+            w.buyer, w.book, release=w.store.catalog.releases(w.seller, w.shelf)[0]
+        ),
+    ),
+    (
+        "an unknown role",
+        Invalid,
+        "role",
+        lambda w: w.store.users.grant_role(SYSTEM, w.stranger, "owner"),
+    ),
+    (
+        "an address that logs in already",
+        AlreadyExists,
+        None,
+        lambda w: w.store.users.register("BUYER@example.com"),
+    ),
+    *(
+        (f"{name} {many!r}", Invalid, None, given(call, many))
+        for name, call in LIMITS.items()
+        for many in (0, -1, 101, 1.5, True, "2", None)
+    ),
+]
+
+
+@named([*CATALOG, *ORDERS, *MONEY, *SUPPORT, *REST])
+def test_what_makes_no_sense_is_refused(world: World, case: Case) -> None:
+    checked(world, case)
+
+
+def test_an_empty_file_is_no_release(world: World) -> None:
+    """Bytes are taken in before the release: what is kept of them says that they failed."""
+    before = world.count("releases")
+    with pytest.raises(Invalid) as found:
+        release(world, files={"a.pdf": b""})
+    assert found.value.fields == {"file": "file_empty"}
+    assert world.count("releases") == before
+    assert world.count("uploads", "state = 'open'") == 0
+    world.seen = world.digest()
+
+
+# Webhooks and secrets.
+
+
+def test_a_webhook_is_signed_now_by_its_gateway(world: World) -> None:
+    body, headers = world.signed
+    handle = world.store.payments.handle_webhook
+    [(name, value)] = headers.items()
+    for wrong in ({}, {name: ""}, {name: "t=1,v1=00"}, {name: value[:-1] + "0x"}, {name: NUL}):
+        refused(world, InvalidSignature, lambda wrong=wrong: handle("sandbox", body, wrong))  # type: ignore[misc]
+    refused(world, InvalidSignature, lambda: handle("sandbox", body + b" ", headers))
+    refused(world, NotFound, lambda: handle("stripe", body, headers))
+    junk = b'{"id": 1}'
+    refused(world, MalformedEvent, lambda: handle("sandbox", junk, world.sandbox.sign(junk)))
+    for hours in (1, -1):
+        world.clock.go(hours=hours)
+        refused(world, InvalidSignature, lambda: handle("sandbox", body, headers))
+        world.clock.go(hours=-hours)
+
+
+@pytest.mark.parametrize(
+    "secret", ["", "short", "x" * 31, " " * 40, [], ["x" * 31], ["x" * 40, ""], None, 7]
+)
+def test_k1_a_secret_has_at_least_32_characters(open_store: OpenStore, secret: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        open_store(secret=secret)
+    assert "x" * 31 not in str(caught.value)
+
+
+# The calls, with what is good about them.
+
+
+def add(world: World, **given: Any) -> Any:
+    return world.store.catalog.add_product(
+        world.seller, **{"title": "New", "price": usd("1.00"), **given}
+    )
+
+
+def change(world: World, **given: Any) -> Any:
+    return world.store.catalog.update_product(world.seller, world.book, **given)
+
+
+def withdraw(world: World, product: Any) -> Any:
+    return world.store.catalog.withdraw(world.seller, product)
+
+
+def release(world: World, **given: Any) -> Any:
+    product, actor = given.pop("product", world.book), given.pop("actor", world.seller)
+    good = {"version": "9.0", "files": {"a.pdf": b"x"}}
+    return world.store.catalog.release(actor, product, **{**good, **given})
+
+
+def buy(world: World, items: Any, **given: Any) -> Any:
+    return world.store.orders.checkout(world.buyer, items, **{"return_url": RETURN, **given})
+
+
+def cancel(world: World, order: Any) -> Any:
+    return world.store.orders.cancel(world.buyer, order)
+
+
+def refund(world: World, order: Any = None, **given: Any) -> Any:
+    what = world.paid if order is None else order
+    return world.store.payments.refund(world.seller, what, **{"reason": "x", **given})
+
+
+def record(world: World, **given: Any) -> Any:
+    good = {"amount": usd("29"), "method": "cash", "reference": "1", "received_at": WHEN}
+    return world.store.payments.record(SYSTEM, world.unpaid, **{**good, **given})
+
+
+def send_back(world: World, **given: Any) -> Any:
+    good = {"reference": "2", "returned_at": WHEN, "reason": "x"}
+    return world.store.payments.record_refund(SYSTEM, world.transferred, **{**good, **given})
+
+
+def decide(world: World, **given: Any) -> Any:
+    good = {"choice": "keep", "reason": "x", **given}
+    return world.store.payments.resolve(world.operator, world.action, **good)
+
+
+def offer(world: World, **given: Any) -> Any:
+    good = {"kind": "setup", "price": usd("49.00"), "scope": "One hour."}
+    return world.store.support.offer(world.seller, world.book, **{**good, **given})
+
+
+def ask(world: World, **given: Any) -> Any:
+    user, product = given.pop("user", world.buyer), given.pop("product", world.book)
+    good = {"kind": "setup", "subject": "Hm?", "body": "Help.", "return_url": RETURN}
+    return world.store.support.request(user, product, **{**good, **given})

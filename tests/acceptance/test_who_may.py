@@ -123,7 +123,7 @@ TABLE: dict[str, tuple[str, Try]] = {
         lambda w, a: w.store.orders.checkout(a, [w.house], return_url=RETURN),
     ),
     "orders.get": (PARTIES, lambda w, a: w.store.orders.get(a, w.unpaid)),
-    "orders.my_orders": (ONESELF, lambda w, a: w.store.orders.my_orders(a)),
+    "orders.my_orders": (PERSON, lambda w, a: w.store.orders.my_orders(a)),
     "orders.cancel": ("F N + N N F + +", lambda w, a: w.store.orders.cancel(a, w.unpaid)),
     "orders.receipt": (PARTIES, lambda w, a: w.store.orders.receipt(a, w.paid)),
     "payments.confirm": ("F N + N N F + +", lambda w, a: w.store.payments.confirm(a, w.unpaid)),
@@ -151,7 +151,7 @@ TABLE: dict[str, tuple[str, Try]] = {
     ),
     "entitlements.check": (ONESELF, lambda w, a: w.store.entitlements.check(a, w.book)),
     "entitlements.check_many": (ONESELF, lambda w, a: w.store.entitlements.check_many(a, [w.book])),
-    "entitlements.my_products": (ONESELF, lambda w, a: w.store.entitlements.my_products(a)),
+    "entitlements.my_products": (PERSON, lambda w, a: w.store.entitlements.my_products(a)),
     "entitlements.explain": (
         PARTIES,
         lambda w, a: w.store.entitlements.explain(a, w.buyer, w.book),
@@ -189,14 +189,14 @@ TABLE: dict[str, tuple[str, Try]] = {
         lambda w, a: w.store.support.offer(a, w.draft, kind="x", price=usd("1"), scope="All."),
     ),
     "support.offers": (EVERYBODY, lambda w, a: w.store.support.offers(a, w.book)),
-    "support.eligibility": (ONESELF, lambda w, a: w.store.support.eligibility(a)),
+    "support.eligibility": (PERSON, lambda w, a: w.store.support.eligibility(a)),
     "support.request": (
         "F A + A A A A F",
         lambda w, a: w.store.support.request(
             a, w.book, kind="setup", subject="Hm?", body="Help.", return_url=RETURN
         ),
     ),
-    "support.my_supports": (ONESELF, lambda w, a: w.store.support.my_supports(a)),
+    "support.my_supports": (PERSON, lambda w, a: w.store.support.my_supports(a)),
     "support.queue": (SELLERS, lambda w, a: w.store.support.queue(a)),
     "support.get": (PARTIES, lambda w, a: w.store.support.get(a, w.request)),
     "support.reply": (PARTIES, lambda w, a: w.store.support.reply(a, w.request, "Hm.")),
@@ -260,10 +260,9 @@ WITHIN = {
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    made = World.made()
-    made.nobody, made.system = None, SYSTEM  # type: ignore[attr-defined]
-    yield made
-    made.store.close()
+    with World.in_colour("Store") as made:
+        made.nobody, made.system = None, SYSTEM  # type: ignore[attr-defined]
+        yield made
 
 
 def cases() -> Iterator[Any]:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import copy
-from typing import Any, Self
+from typing import Any, Self, cast
 
-from digistore import HostUser, PurchasedProduct, Role, Settings, User
+from digistore import AsyncStore, Money, PayWhatYouWant, PurchasedProduct, Role, Settings, Store
+from digistore.gateways.sandbox import SandboxGateway
 from digistore.gateways.sandbox.world import World as Provider
-from tests.conftest import RETURN
+from digistore.testing import FrozenClock
+from digistore.users import User
+from tests.conftest import RETURN, SECRET, Awaited
 from tests.payments.asking import record, usd
 from tests.payments.end_state import every_row
-from tests.payments.memory import MemoryShop, Saved
+from tests.payments.memory import MemoryShop, Saved, load, migrated
 
-SHARED_LINK = "https://example.com/book"
+SETTINGS = Settings(link_hosts=frozenset({"example.com"}))
 
 
 class World(MemoryShop):
@@ -24,11 +30,29 @@ class World(MemoryShop):
     host_user: User
 
     @classmethod
-    def made(cls) -> Self:
-        world = cls.open(link_hosts=Settings(link_hosts=frozenset({"example.com"})).link_hosts)
+    @contextmanager
+    def in_colour(cls, colour: str) -> Iterator[Self]:
+        """Make a world, in ``Store`` or in ``AsyncStore``."""
+        clock = FrozenClock()
+        sandbox = SandboxGateway(clock=clock)
+        loop = asyncio.new_event_loop()
+        given: dict[str, Any] = {
+            "files": "memory://",
+            "gateways": [sandbox],
+            "secret": SECRET,
+            "clock": clock,
+            "settings": SETTINGS,
+        }
+        if colour == "Store":
+            store = Store.open("sqlite://", **given)
+        else:
+            store = cast("Store", Awaited(AsyncStore.open("sqlite://", **given), loop))
+        load(store, migrated())
+        world = cls(store, sandbox, clock)
         world.fill()
-        world.saved = world.save(), world.provider()
-        return world
+        yield world
+        store.close()
+        loop.close()
 
     def fill(self) -> None:
         """Make products in every state, orders, a purchase, requests, and an open question."""
@@ -43,20 +67,19 @@ class World(MemoryShop):
         store.catalog.release(seller, self.ready, version="1.0", files={"a.txt": b"ready"})
         self.gone = store.catalog.withdraw(seller, self.product("Gone"))
         self.house = self.product("House", seller=self.operator)
+        self.yen = self.product("Yen", seller=self.operator, price=Money("2900", "JPY"))
+        bounds = PayWhatYouWant(minimum=usd("5.00"), maximum=usd("50.00"))
+        self.named_price = self.product("Named", price=bounds)
         self.hidden = store.catalog.release(
             seller, self.book, version="2.0", files={"a.txt": b"hidden"}, publish=False
         )
-        self.published = next(
-            one for one in store.catalog.releases(seller, self.book) if one.is_latest
-        )
-        self.offer = store.support.offer(
-            seller, self.book, kind="setup", price=usd("49.00"), scope="One hour."
-        )
+        (self.published,) = (r for r in store.catalog.releases(seller, self.book) if r.is_latest)
+        store.support.offer(seller, self.book, kind="setup", price=usd("49.00"), scope="One hour.")
         self.paid = self.buy(self.book).order
         purchase = store.entitlements.check(self.buyer, self.book).purchase
         assert purchase is not None
         self.purchase: PurchasedProduct = purchase
-        self.unpaid = self.checkout(self.shelf).order
+        self.unpaid = self.checkout(self.shelf, idempotency_key="the-only-key").order
         on_its_way = self.checkout(self.pending)
         self.deliver(self.sandbox.pay(on_its_way, "delayed"))
         self.processing = on_its_way.order
@@ -67,7 +90,10 @@ class World(MemoryShop):
         short = self.checkout(self.product("Short"))
         self.deliver(self.sandbox.pay(short, amount=usd("1.00")))
         (self.action,) = store.payments.needing_action(self.operator)
-        self.link = store.short_urls.shorten(seller, SHARED_LINK, code="my-book")
+        self.signed = self.sandbox.pay(self.checkout(self.product("Told of later")))
+        self.link = store.short_urls.shorten(seller, "https://example.com/book", code="my-book")
+        self.saved = self.save(), self.provider()
+        self.seen = self.digest()
 
     def asked(self, subject: str) -> Any:
         made = self.store.support.request(
@@ -91,15 +117,16 @@ class World(MemoryShop):
         inbox = self.rows("SELECT * FROM digistore_provider_events ORDER BY 1")
         return every_row(self.rows), inbox, self.provider()
 
+    def assert_untouched(self) -> None:
+        """Nothing has changed, here or at the provider, since the last look (or ever)."""
+        before, self.seen = self.seen, self.digest()
+        assert self.seen == before
+
     def actor(self, who: str) -> Any:
         """Who tries; a former seller has just lost the role."""
         if who == "former_seller":
             return self.store.users.revoke_role(self.operator, self.seller, Role.SELLER)
         return getattr(self, who)
-
-    @property
-    def host(self) -> HostUser:
-        return HostUser("host-1")
 
 
 def _copied(provider: Provider) -> Provider:

@@ -1,4 +1,4 @@
-"""The words that stories about figures are made of, and what a careful bookkeeper makes of them."""
+"""The words that stories about figures are made of."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import text
 
 from digistore import SYSTEM, Money
-from digistore.analytics import DaySales, Overview, Period
+from digistore.analytics import DaySales, Period
 from digistore.blocking import run
 from digistore.catalog import Product
 from digistore.database import Transaction
@@ -100,11 +100,10 @@ def as_imported(shop: Shop, checkout: Checkout) -> None:
     )
 
 
-def pay_a_canceled_order(shop: Shop, checkout: Checkout, back: Money) -> None:
-    """Cancel an order whose buyer pays in the same moment; *back* goes back at the provider."""
+def pay_all_the_same(shop: Shop, checkout: Checkout, back: Money) -> None:
+    """Tell of money that a retired checkout took in the last moment; *back* went back at once."""
     checkout_id = shop.sandbox.look_up(checkout).id
     seen = run(shop.sandbox.fetch(CheckoutRef(checkout_id)))
-    shop.store.orders.cancel(SYSTEM, checkout.order)
     refunded = RefundSnapshot(f"back-{checkout_id}", back, RefundState.SUCCEEDED, None, None)
     paid = replace(
         seen,
@@ -114,6 +113,12 @@ def pay_a_canceled_order(shop: Shop, checkout: Checkout, back: Money) -> None:
         refunds=(refunded,),
     )
     run(inside(shop).payments._settle.settle(paid, 9, "test"))
+
+
+def pay_a_canceled_order(shop: Shop, checkout: Checkout, back: Money) -> None:
+    """Cancel an order whose buyer pays in the same moment."""
+    shop.store.orders.cancel(SYSTEM, checkout.order)
+    pay_all_the_same(shop, checkout, back)
 
 
 def accept_late(shop: Shop) -> None:
@@ -136,6 +141,19 @@ def download(shop: Shop, user: User, product: Product) -> None:
         assert reader.read()
 
 
+def three_days(shop: Shop) -> None:
+    """Sell, help, fetch, follow and give back on the first three days of January."""
+    book = shop.product(price=usd("29.00"))
+    bought = shop.buy(book)
+    click(shop, link(shop, shop.seller), times=2)
+    shop.clock.go(days=1)
+    buy_help(shop, book, usd("50.00"))
+    download(shop, shop.buyer, book)
+    refund(shop, bought.order, "9.00")
+    shop.clock.go(days=1)
+    fail_refund(shop, bought)
+
+
 def close_all(shop: Shop) -> int:
     """Close every day that can be closed."""
     closed = 0
@@ -151,6 +169,11 @@ def told(one: DaySales) -> dict[str, object]:
         for name, value in one
         if value and name != "day"
     } | {"day": one.day.day}
+
+
+def sold(shop: Shop, actor: Actor, period: Period = YEAR) -> list[dict[str, object]]:
+    """The sales of a period as an actor is told of them."""
+    return [told(one) for one in shop.store.analytics.sales(actor, period)]
 
 
 def answers(shop: Shop, actor: Actor, period: Period = YEAR) -> tuple[Any, ...]:
@@ -177,105 +200,3 @@ def forget_closed_days(shop: Shop) -> None:
     """Drop every rollup: what was closed is counted from the facts again."""
     for table in ("day_figures", "closed_days"):
         execute(shop, f"DELETE FROM digistore_{table}")
-
-
-# The bookkeeper: reads the facts one by one and adds them up by hand.
-
-
-def booked(shop: Shop) -> Counter[tuple[date, str, str, str]]:
-    """Every figure by day, seller, currency and name."""
-    book: Counter[tuple[date, str, str, str]] = Counter()
-    lines, refunds = _table(shop, "order_lines"), _table(shop, "refunds")
-    covering = {p["order_id"]: p for p in _table(shop, "payments") if p["cover_key"]}
-    for order in _table(shop, "orders"):
-        if order["paid_at"] is None or order["self_purchase"]:
-            continue
-        payment = covering[order["id"]]
-        if payment["gateway"] == "external" and payment["account"].startswith("import:"):
-            continue
-        owner, currency = order["seller_id"] or "", order["currency"]
-        mine = [line for line in lines if line["order_id"] == order["id"]]
-        for kind, orders, gross in (
-            ("product", "orders", "gross"),
-            ("support", "support_orders", "support_gross"),
-        ):
-            sold = [line["total"] for line in mine if line["kind"] == kind]
-            book[_day(order["paid_at"]), owner, currency, orders] += bool(sold)
-            book[_day(order["paid_at"]), owner, currency, gross] += sum(sold)
-        for back in refunds:
-            if back["payment_id"] == payment["id"] and back["succeeded_at"] is not None:
-                elsewhere = back["gateway"] == "external"
-                recorded = back["created_at"] if elsewhere else back["succeeded_at"]
-                day = _day(max(recorded, order["paid_at"]))
-                book[day, owner, currency, "refunded"] += back["amount"]
-                if back["failed_at"] is not None:
-                    day = _day(max(back["failed_at"], order["paid_at"]))
-                    book[day, owner, currency, "refund_failed"] += back["amount"]
-    return +(book + _uses(shop))
-
-
-def _uses(shop: Shop) -> Counter[tuple[date, str, str, str]]:
-    book: Counter[tuple[date, str, str, str]] = Counter()
-    sellers = {product["id"]: product["seller_id"] for product in _table(shop, "products")}
-    bought = {one["id"]: one["product_id"] for one in _table(shop, "purchased_products")}
-    for session in _table(shop, "download_sessions"):
-        seller = sellers[bought[session["purchase_id"]]] or ""
-        book[_day(session["first_at"]), seller, "", "downloads"] += 1
-    owners = {one["id"]: one["owner_id"] for one in _table(shop, "short_urls")}
-    for one in _table(shop, "clicks"):
-        if not one["is_bot"]:
-            book[_day(one["at"]), owners[one["short_url_id"]] or "", "", "clicks"] += 1
-    return book
-
-
-def expected(shop: Shop, seller: User | None, period: Period = YEAR) -> tuple[Any, ...]:
-    """What the bookkeeper would answer to *seller*, or to an operator for ``None``."""
-    sums: dict[tuple[date, str], Counter[str]] = {}
-    uses: Counter[str] = Counter()
-    for (day, owner, currency, name), value in booked(shop).items():
-        if not period.first <= day <= period.last or (seller and owner != seller.id):
-            continue
-        if currency:
-            sums.setdefault((day, currency), Counter())[name] += value
-        else:
-            uses[name] += value
-    whole: dict[str, Counter[str]] = {}
-    for (_, currency), names in sums.items():
-        whole.setdefault(currency, Counter()).update(names)
-    revenue = [_money(currency, whole[currency]) for currency in sorted(whole)]
-    overview = Overview.model_validate(
-        {"period": period, "revenue": revenue}
-        | {name: uses[name] for name in ("downloads", "clicks")}
-    )
-    days = [{"day": day, **_money(code, sums[day, code])} for day, code in sorted(sums)]
-    return overview, tuple(DaySales.model_validate(one) for one in days)
-
-
-def _money(currency: str, names: Counter[str]) -> dict[str, Any]:
-    gross, support = names["gross"], names["support_gross"]
-    net = gross + support - names["refunded"] + names["refund_failed"]
-    amounts = {
-        "gross": gross,
-        "support_gross": support,
-        "refunded": names["refunded"],
-        "refund_failed": names["refund_failed"],
-        "net": net,
-    }
-    return {
-        "currency": currency,
-        "orders": names["orders"],
-        "support_orders": names["support_orders"],
-    } | {name: Money.from_minor(amount, currency) for name, amount in amounts.items()}
-
-
-def _table(shop: Shop, name: str) -> list[dict[str, Any]]:
-    columns = [
-        row[0] for row in shop.rows(f"SELECT name FROM pragma_table_info('digistore_{name}')")
-    ]
-    return [
-        dict(zip(columns, row, strict=True)) for row in shop.rows(f"SELECT * FROM digistore_{name}")
-    ]
-
-
-def _day(micros: int) -> date:
-    return datetime.fromtimestamp(micros // 1_000_000, tz=UTC).date()

@@ -1,54 +1,32 @@
-"""Closing days: final, once, in order, and the same whoever does it and how often."""
+"""Closing days: final, once, in order, and the same however often."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta, timezone
-from threading import Barrier, Event
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy.exc import DBAPIError
 
 from digistore import SYSTEM
-from digistore.analytics import Analytics, Period
-from digistore.blocking import run
+from digistore.analytics import Period
+from tests.analytics.bookkeeper import booked, expected
 from tests.analytics.story import (
     YEAR,
     answers,
-    booked,
-    buy_help,
     click,
     close_all,
     closed_days,
     customer,
-    download,
     execute,
-    expected,
     fail_refund,
     forget_closed_days,
-    inside,
     january,
     link,
     refund,
     stored_figures,
+    three_days,
     usd,
 )
 from tests.conftest import Shop
-
-
-def three_days(shop: Shop) -> None:
-    """Sell, help, fetch, follow and give back on the first three days of January."""
-    book = shop.product(price=usd("29.00"))
-    bought = shop.buy(book)
-    click(shop, link(shop, shop.seller), times=2)
-    shop.clock.go(days=1)
-    buy_help(shop, book, usd("50.00"))
-    download(shop, shop.buyer, book)
-    refund(shop, bought.order, "9.00")
-    shop.clock.go(days=1)
-    fail_refund(shop, bought)
 
 
 def test_a_shop_in_which_nothing_happened_closes_nothing(shop: Shop) -> None:
@@ -212,112 +190,3 @@ def test_a_period_of_closed_days_reads_no_facts(shop: Shop) -> None:
     assert answers(shop, shop.operator, closed) == before
     assert before[0].clicks == 2
     execute(shop, "ALTER TABLE digistore_hidden_clicks RENAME TO digistore_clicks")
-
-
-def test_a_day_is_closed_whole_or_not_at_all(shop: Shop) -> None:
-    three_days(shop)
-    shop.clock.go(days=9)
-    execute(
-        shop,
-        "CREATE TRIGGER digistore_no_second_day BEFORE INSERT ON digistore_closed_days"
-        " WHEN new.day = '2026-01-02' BEGIN SELECT RAISE(ABORT, 'the power went'); END",
-    )
-    with pytest.raises(DBAPIError, match="the power went"):
-        shop.store.run_due()
-    assert closed_days(shop) == [january(1)]
-    assert {day for day, *_ in stored_figures(shop)} == {january(1)}
-    assert answers(shop, shop.seller) == expected(shop, shop.seller)
-    execute(shop, "DROP TRIGGER digistore_no_second_day")
-    close_all(shop)
-    assert stored_figures(shop) == booked(shop)
-
-
-def test_processes_that_close_at_once_leave_the_same_rows(shop: Shop) -> None:
-    three_days(shop)
-    shop.clock.go(days=12)
-    together = Barrier(4)
-
-    def close(limit: int) -> int:
-        together.wait()
-        closed: int = run(inside(shop).analytics.close_days(limit))
-        return closed
-
-    with ThreadPoolExecutor(4) as pool:
-        counts = list(pool.map(close, (100, 100, 3, 7)))
-    assert max(counts) > 0
-    close_all(shop)
-    assert closed_days(shop) == [january(day) for day in range(1, 13)]
-    assert stored_figures(shop) == booked(shop)
-
-
-def test_a_report_sees_one_moment_while_days_are_closed_and_opened(shop: Shop) -> None:
-    three_days(shop)
-    shop.clock.go(days=9)
-    whole = expected(shop, shop.seller)
-    reports = Analytics(inside(shop).analytics)
-    done = Event()
-
-    def churn() -> int:
-        rounds = 0
-        while not done.is_set() or rounds == 0:
-            run(inside(shop).analytics.close_days(100))
-            execute(
-                shop,
-                "DELETE FROM digistore_closed_days"
-                " WHERE day > (SELECT min(day) FROM digistore_closed_days)",
-            )
-            rounds += 1
-        return rounds
-
-    with ThreadPoolExecutor(1) as pool:
-        churning = pool.submit(churn)
-        try:
-            for _ in range(60):
-                assert reports.overview(shop.seller, YEAR) == whole[0]
-                assert reports.sales(shop.seller, YEAR) == whole[1]
-        finally:
-            done.set()
-        assert churning.result() > 0
-    close_all(shop)
-
-
-@pytest.fixture(params=["Pacific/Kiritimati", "Pacific/Pago_Pago"])
-def elsewhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A machine whose own time zone is 14 hours ahead of UTC, or 11 behind."""
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", request.param)
-        time.tzset()
-        yield
-    time.tzset()
-
-
-@pytest.mark.usefixtures("elsewhere")
-def test_days_are_those_of_utc_wherever_the_machine_is(shop: Shop) -> None:
-    book = shop.product()
-    for name, moment in (
-        ("ann", datetime(2026, 1, 1, 23, 59, 59, 999_999, tzinfo=UTC)),
-        ("bob", datetime(2026, 1, 2, tzinfo=UTC)),
-        ("eve", datetime(2026, 1, 2, 23, 59, 59, 999_999, tzinfo=UTC)),
-    ):
-        shop.clock.now = moment
-        buyer = customer(shop, name)
-        shop.buy(book, buyer)
-        download(shop, buyer, book)
-    for _ in range(2):  # live, and from closed days
-        days = shop.store.analytics.sales(shop.seller, YEAR)
-        assert [(one.day, one.orders) for one in days] == [(january(1), 1), (january(2), 2)]
-        second = Period(january(2), january(2))
-        assert shop.store.analytics.overview(shop.seller, second).downloads == 2
-        shop.clock.go(days=9)
-        close_all(shop)
-
-
-def test_days_are_those_of_utc_whatever_zone_the_clock_tells(shop: Shop) -> None:
-    zone = timezone(timedelta(hours=14))
-    shop.clock.now = datetime(2026, 1, 2, 10, tzinfo=zone)  # it is still the 1st in UTC
-    shop.buy(shop.product())
-    assert [one.day for one in shop.store.analytics.sales(shop.seller, YEAR)] == [january(1)]
-    shop.clock.now = datetime(2026, 1, 4, 13, 59, tzinfo=zone)  # 23:59 of the 3rd
-    assert shop.store.run_due().closed_days == 0
-    shop.clock.go(minutes=1)
-    assert shop.store.run_due().closed_days == 1

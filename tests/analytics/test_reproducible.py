@@ -19,20 +19,19 @@ from digistore import Money
 from digistore.errors import InvalidTransition, NotRefundable
 from digistore.orders import Checkout
 from digistore.testing import check_invariants
+from tests.analytics.bookkeeper import booked, expected
 from tests.analytics.story import (
     BOT,
     HUMAN,
     accept_late,
     answers,
     as_imported,
-    booked,
     buy_help,
     click,
     close_all,
     closed_days,
     customer,
     download,
-    expected,
     fail_refund,
     forget_closed_days,
     link,

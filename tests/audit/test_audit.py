@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from digistore import SYSTEM, Money, Role
+from digistore import SYSTEM, Role
 from digistore.audit import Change, digest_of, record
 from digistore.blocking import run
 from digistore.database import Database, Transaction

@@ -73,9 +73,7 @@ def test_a_revoked_purchase_is_for_sale_again(shop: Shop) -> None:
 
 
 def test_those_who_sell_it_see_their_drafts(shop: Shop) -> None:
-    draft = shop.store.catalog.add_product(
-        shop.seller, title="Draft", price=Money("5.00", "USD")
-    )
+    draft = shop.store.catalog.add_product(shop.seller, title="Draft", price=Money("5.00", "USD"))
     for visitor in (shop.seller, shop.operator, SYSTEM):
         assert action(shop, visitor, draft) == ("unavailable", "not_for_sale")
     assert action(shop, SYSTEM, shop.product()) == ("buy", "for_sale")

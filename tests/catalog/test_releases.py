@@ -28,9 +28,7 @@ SECRET = "4111-1111-1111-1111"
 
 
 def draft(shop: Shop) -> Product:
-    return shop.store.catalog.add_product(
-        shop.seller, title="Draft", price=Money("5.00", "USD")
-    )
+    return shop.store.catalog.add_product(shop.seller, title="Draft", price=Money("5.00", "USD"))
 
 
 def release(shop: Shop, product: Product, version: str, **kwargs: Any) -> Release:
@@ -316,9 +314,7 @@ def test_strangers_see_published_notes_and_no_files(shop: Shop) -> None:
         assert shown[0].id == hidden.id  # what is not published yet stands first
 
 
-def test_E1_a_hidden_release_and_none_at_all_look_the_same(
-    shop: Shop, subtests: Subtests
-) -> None:
+def test_E1_a_hidden_release_and_none_at_all_look_the_same(shop: Shop, subtests: Subtests) -> None:
     product, unseen = shop.product(), draft(shop)
     hidden = [
         release(shop, product, "2.0", publish=False),
@@ -344,9 +340,9 @@ def test_E1_a_hidden_release_and_none_at_all_look_the_same(
             for ref in [found.id for found in hidden]:
                 with subtests.test(who=str(who)[:20], call=name, ref=ref):
                     assert answer(call, who, ref) == absent
-    for ref in ("", "\0", None, 7, ["x"]):
-        with subtests.test(ref=str(ref)), pytest.raises(NotFound):
-            catalog.publish(SYSTEM, ref)
+    for none in ("", "\0", None, 7, ["x"]):
+        with subtests.test(ref=str(none)), pytest.raises(NotFound):
+            catalog.publish(SYSTEM, none)
 
 
 def test_what_is_published_is_known_and_not_theirs_to_change(shop: Shop) -> None:
@@ -358,5 +354,5 @@ def test_what_is_published_is_known_and_not_theirs_to_change(shop: Shop) -> None
             shop.store.catalog.yank(who, found, reason="mine")
         with pytest.raises(Forbidden):
             shop.store.catalog.publish(who, found)
-    for who in (shop.operator, SYSTEM, shop.seller):
-        assert shop.store.catalog.publish(who, found).id == found.id
+    for actor in (shop.operator, SYSTEM, shop.seller):
+        assert shop.store.catalog.publish(actor, found).id == found.id

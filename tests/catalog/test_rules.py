@@ -23,6 +23,7 @@ from digistore.catalog.rules import (
     slug_of,
 )
 from digistore.errors import Invalid, InvalidTransition
+from digistore.ids import ProductId
 from digistore.lifecycle import moves
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -232,7 +233,7 @@ def test_every_title_has_a_slug_that_is_safe_in_an_address(title: str) -> None:
 
 def product(status: ProductStatus = ProductStatus.ON_SALE) -> Product:
     return Product(
-        id="prd_1",
+        id=ProductId("prd_1"),
         slug="book",
         title="Book",
         price=usd("29.00"),

@@ -1,92 +1,131 @@
-"""Both ledgers keep the same promises."""
+"""Both ledgers keep what the contract promises, and decide alike."""
 
 from __future__ import annotations
 
-import itertools
-import sqlite3
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
-from digistore import Money, Store
+from digistore import Money
+from digistore.blocking import run
 from digistore.database import Transaction
 from digistore.entitlements import EntitlementLedger, MemoryLedger, SqlLedger
-from digistore.gateways.sandbox import SandboxGateway
-from digistore.testing.ledger import LedgerContract, NewGrant
-from digistore.users import SYSTEM
-from tests.conftest import RETURN, SECRET
+from digistore.entitlements.rules import Fact, FactKind, FactState, Grant, choose, decide
+from digistore.settings import AccessPolicy, Effect
+from digistore.testing.ledger import AT, Holding, LedgerContract, facts, grants
+from tests.payments.memory import MemoryShop
 
-GRANTS = 3
+STRICT = AccessPolicy(
+    partial_refund=Effect.REVOKE,
+    dispute_warning=Effect.SUSPEND,
+    dispute_opened=Effect.SUSPEND,
+    dispute_lost=Effect.REVOKE,
+)
 
 
 class TestMemoryLedger(LedgerContract):
     @pytest.fixture
-    def holders(self) -> dict[str, tuple[str, str]]:
-        return {}
+    def holding(self) -> Holding:
+        return Holding("usr_1", "prd_1", "pur_1", "pur_2", "pur_3")
 
     @pytest.fixture
-    def ledger(self, holders: dict[str, tuple[str, str]]) -> EntitlementLedger:
-        return MemoryLedger(holders)
+    def ledger(self, holding: Holding) -> EntitlementLedger:
+        mine, other = (holding.holder, holding.product), ("usr_2", holding.product)
+        ledger = MemoryLedger(
+            {holding.first: mine, holding.second: mine, holding.of_another: other}
+        )
+        for number, grant in enumerate([holding.first, holding.of_another, holding.second]):
+            paid = Fact(grant, f"pay_{number}", FactKind.PAYMENT, FactState.SUCCEEDED, 2900, AT)
+            run(ledger.append(paid))
+        return ledger
 
-    @pytest.fixture
-    def new_grant(self, holders: dict[str, tuple[str, str]]) -> NewGrant:
-        numbers = itertools.count()
 
-        def make() -> tuple[str, str, str]:
-            grant = f"pur_{next(numbers)}"
-            holders[grant] = ("usr_1", "prd_1")
-            return grant, "usr_1", "prd_1"
+@pytest.fixture
+def shop() -> Iterator[MemoryShop]:
+    """A shop that has sold a book twice to one buyer and once to another."""
+    shop = MemoryShop.open()
+    book = shop.product()
+    shop.buy(book)
+    other = shop.store.users.register("other@example.com")
+    shop.buy(book, other)
+    shop.buy(book, allow_repeat=True)
+    yield shop
+    shop.store.close()
 
-        return make
+
+@pytest.fixture
+def in_sql(shop: MemoryShop) -> Iterator[SqlLedger]:
+    """The ledger of the shop, in a transaction that is rolled back."""
+    with shop.store._shop.database.engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield SqlLedger(Transaction(connection, shop.clock(), []))
+        connection.exec_driver_sql("ROLLBACK")
 
 
 class TestSqlLedger(LedgerContract):
-    """Over grants that a real shop has made; their own facts are taken out of the way first."""
+    @pytest.fixture
+    def holding(self, shop: MemoryShop) -> Holding:
+        first, second = shop.rows(
+            "SELECT p.id, p.product_id FROM digistore_purchased_products p"
+            f" WHERE user_id = '{shop.buyer.id}' ORDER BY state"  # live before standby
+        )
+        ((other,),) = shop.rows(
+            f"SELECT id FROM digistore_purchased_products WHERE user_id <> '{shop.buyer.id}'"
+        )
+        return Holding(shop.buyer.id, first[1], first[0], second[0], other)
 
     @pytest.fixture
-    def store(self, template: Path, tmp_path: Path) -> Iterator[Store]:
-        path = tmp_path / "shop.db"
-        path.write_bytes(template.read_bytes())
-        sandbox = SandboxGateway()
-        with Store.open(
-            f"sqlite:///{path}", files="memory://", gateways=[sandbox], secret=SECRET
-        ) as store:
-            product = store.catalog.add_product(SYSTEM, title="Book", price=Money("1.00", "USD"))
-            store.catalog.release(SYSTEM, product, version="1", files={"a.txt": b"a"})
-            store.catalog.put_on_sale(SYSTEM, product)
-            buyer = store.users.register("buyer@example.com")
-            for _ in range(GRANTS):
-                checkout = store.orders.checkout(
-                    buyer, [product], return_url=RETURN, allow_repeat=True
-                )
-                store.payments.handle_webhook("sandbox", *sandbox.pay(checkout))
-            with sqlite3.connect(path) as connection:
-                connection.execute("DROP TRIGGER digistore_entitlement_facts_refuse_delete")
-                connection.execute("DELETE FROM digistore_entitlement_facts")
-            connection.close()
-            yield store
+    def ledger(self, holding: Holding, in_sql: SqlLedger) -> EntitlementLedger:
+        return in_sql
 
-    @pytest.fixture
-    def tx(self, store: Store) -> Iterator[Transaction]:
-        database = store._shop.database
-        with database.engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            yield Transaction(connection, database.clock(), [])
-            connection.exec_driver_sql("ROLLBACK")
 
-    @pytest.fixture
-    def ledger(self, tx: Transaction) -> EntitlementLedger:
-        return SqlLedger(tx)
+def test_both_ledgers_decide_as_the_shop_did(shop: MemoryShop) -> None:
+    """After a life through the API: its facts in memory come to what is stored in the shop."""
+    happen_a_lot(shop)
+    purchases = shop.rows(
+        "SELECT id, user_id, product_id, state FROM digistore_purchased_products"
+    )
+    with shop.store._shop.database.engine.connect() as connection:
+        in_sql = SqlLedger(Transaction(connection, shop.clock(), []))
+        in_memory = MemoryLedger({grant: (user, title) for grant, user, title, _ in purchases})
+        for (grant,) in connection.exec_driver_sql(
+            "SELECT grant_id FROM digistore_entitlement_facts GROUP BY 1 ORDER BY MIN(sequence)"
+        ).all():
+            for fact in facts(in_sql, grant):
+                assert run(in_memory.append(fact)) is True
+        for grant, user, product, state in purchases:
+            assert grants(in_memory, user, product) == grants(in_sql, user, product)
+            for policy in (AccessPolicy(), STRICT):
+                told = facts(in_sql, grant)
+                assert decide(facts(in_memory, grant), policy) == decide(told, policy)
+            assert the_states(in_memory, user, product, purchases)[grant] == state
 
-    @pytest.fixture
-    def new_grant(self, tx: Transaction) -> NewGrant:
-        purchases = text("SELECT id, user_id, product_id FROM digistore_purchased_products")
-        grants = iter(tx.connection.execute(purchases).all())
 
-        def make() -> tuple[str, str, str]:
-            grant_id, holder, product = next(grants)
-            return grant_id, holder, product
+def the_states(
+    ledger: EntitlementLedger, user: str, product: str, purchases: list[tuple[str, ...]]
+) -> dict[str, str]:
+    """Choose among the grants of a holding, with the place where the shop has it."""
+    live = {grant for grant, _, _, state in purchases if state == "live"}
+    held = [
+        Grant(grant, decide(facts(ledger, grant), AccessPolicy()).state, turn, grant in live)  # type: ignore[arg-type]
+        for turn, grant in enumerate(grants(ledger, user, product))
+    ]
+    return {grant: str(state) for grant, state in choose(held).items()}
 
-        return make
+
+def happen_a_lot(shop: MemoryShop) -> None:
+    """Let the first purchase be disputed, and give part of the others back."""
+    first, other, second = (
+        url for (url,) in shop.rows("SELECT url FROM digistore_payment_attempts ORDER BY rowid")
+    )
+    for event in (
+        shop.sandbox.open_dispute(first),
+        shop.sandbox.dashboard_refund(second, Money("10.00", "USD")),
+        shop.sandbox.close_dispute(first, "lost"),
+        shop.sandbox.dashboard_refund(other),
+        shop.sandbox.fail_refund(other),
+        shop.sandbox.close_dispute(first, "won"),
+    ):
+        shop.deliver(event)
+    states = [state for (state,) in shop.rows("SELECT state FROM digistore_purchased_products")]
+    assert sorted(states) == ["live", "live", "standby"]

@@ -60,11 +60,15 @@ def test_facts_are_never_replaced(sql: sqlite3.Connection, table: str) -> None:
         "UPDATE digistore_release_files SET blob_sha256 = blob_sha256 WHERE id = :id",
         "UPDATE digistore_release_files SET release_id = :draft WHERE id = :id",
         "DELETE FROM digistore_release_files WHERE id = :id",
-        "INSERT INTO digistore_release_files"
-        " SELECT id || 'x', release_id, blob_sha256, 'more.pdf', media_type, size, 9"
-        " FROM digistore_release_files WHERE id = :id",
-        "UPDATE digistore_release_files SET release_id = (SELECT release_id FROM"
-        " digistore_release_files WHERE id = :id) WHERE release_id = :draft",
+        (
+            "INSERT INTO digistore_release_files"
+            " SELECT id || 'x', release_id, blob_sha256, 'more.pdf', media_type, size, 9"
+            " FROM digistore_release_files WHERE id = :id"
+        ),
+        (
+            "UPDATE digistore_release_files SET release_id = (SELECT release_id FROM"
+            " digistore_release_files WHERE id = :id) WHERE release_id = :draft"
+        ),
     ],
     ids=["rename", "touch", "move away", "delete", "add", "move in"],
 )

@@ -168,7 +168,9 @@ BAD: dict[str, tuple[Any, str]] = {
     "the currency of a covered order changes": (
         update("orders", "currency = 'EUR'", "id = :paid"), FOREIGN,
     ),
-    "the mode of a covered order changes": (update("orders", "livemode = 1", "id = :paid"), FOREIGN),
+    "the mode of a covered order changes": (
+        update("orders", "livemode = 1", "id = :paid"), FOREIGN,
+    ),
     # A purchase is what the line sold
     "two purchases from one line": (
         copy("purchased_products", "id = :live", id="pur_x", state="revoked", live_key=None),
@@ -206,10 +208,10 @@ BAD: dict[str, tuple[Any, str]] = {
         "known_state",
     ),
     "a fact that is kept twice": (
-        "INSERT INTO digistore_entitlement_facts"
+        ("INSERT INTO digistore_entitlement_facts"
         " (grant_id, about, kind, state, amount, ticket, at, actor)"
         " SELECT grant_id, about, kind, state, amount, ticket, at, actor"
-        " FROM digistore_entitlement_facts LIMIT 1",
+        " FROM digistore_entitlement_facts LIMIT 1"),
         "entitlement_facts.grant_id",
     ),
     # Natural keys
@@ -269,8 +271,8 @@ BAD: dict[str, tuple[Any, str]] = {
         "payment_actions.kind",
     ),
     "an action resolved without a choice": (
-        "INSERT INTO digistore_payment_actions (id, kind, subject, created_at, resolved_at)"
-        " VALUES ('act_x', 'late', 'pay_1', 0, 0)",
+        ("INSERT INTO digistore_payment_actions (id, kind, subject, created_at, resolved_at)"
+        " VALUES ('act_x', 'late', 'pay_1', 0, 0)"),
         "what_is_resolved_names_the_choice",
     ),
     # Double clicks
@@ -405,18 +407,18 @@ BAD: dict[str, tuple[Any, str]] = {
         "waiting_key_follows",
     ),
     "a delivery twice": (
-        ["INSERT INTO digistore_deliveries (event_id, handler, state, tries, next_check_at)"
-         " VALUES (:event, 'mail', 'due', 0, 0)"] * 2,
+        [("INSERT INTO digistore_deliveries (event_id, handler, state, tries, next_check_at)"
+         " VALUES (:event, 'mail', 'due', 0, 0)")] * 2,
         "deliveries.event_id",
     ),
     "a delivery done at no time": (
-        "INSERT INTO digistore_deliveries (event_id, handler, state, tries)"
-        " VALUES (:event, 'mail', 'done', 1)",
+        ("INSERT INTO digistore_deliveries (event_id, handler, state, tries)"
+        " VALUES (:event, 'mail', 'done', 1)"),
         "done_has_its_time",
     ),
     "a delivery that waits for ever": (
-        "INSERT INTO digistore_deliveries (event_id, handler, state, tries)"
-        " VALUES (:event, 'mail', 'due', 1)",
+        ("INSERT INTO digistore_deliveries (event_id, handler, state, tries)"
+        " VALUES (:event, 'mail', 'due', 1)"),
         "due_has_a_next_time",
     ),
     "one version of an entity twice": (

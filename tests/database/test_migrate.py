@@ -198,6 +198,5 @@ def test_a_schema_of_another_version_names_both(template: Path, tmp_path: Path) 
 
 def test_the_version_is_read_back(template: Path, tmp_path: Path) -> None:
     path = Path(shutil.copy(template, tmp_path / "shop.db"))
-    with open_store(path) as store:
-        with store._shop.database.reading() as connection:
-            assert current(connection) == HEAD
+    with open_store(path) as store, store._shop.database.reading() as connection:
+        assert current(connection) == HEAD

@@ -67,7 +67,11 @@ def test_alembic_finds_no_difference(template: Path) -> None:
     with engine.connect() as connection:
         context = MigrationContext.configure(
             connection,
-            opts={"version_table": VERSION_TABLE, "compare_type": True, "target_metadata": metadata},
+            opts={
+                "version_table": VERSION_TABLE,
+                "compare_type": True,
+                "target_metadata": metadata,
+            },
         )
         assert compare_metadata(context, metadata) == []
     engine.dispose()
@@ -153,9 +157,7 @@ def test_every_column_has_a_type_of_the_few_that_mean_the_same_everywhere() -> N
         "Key", "Word", "Prose", "Amount", "Moment", "Flag", "Json", "Digest", "Integer",
     }  # fmt: skip
     found = {
-        type(column.type).__name__
-        for table in metadata.sorted_tables
-        for column in table.columns
+        type(column.type).__name__ for table in metadata.sorted_tables for column in table.columns
     }
     assert found <= allowed
 

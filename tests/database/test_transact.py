@@ -407,7 +407,7 @@ def test_statements_of_a_batch_run_in_order(database: Database) -> None:
 
 
 def test_the_work_of_somebody_else_is_never_classified(database: Database) -> None:
-    async def work(tx: Transaction) -> None:
+    async def work(_tx: Transaction) -> None:
         raise ProgrammingError("x", {}, ValueError("not of the driver"))
 
     with pytest.raises(ProgrammingError):

@@ -37,9 +37,7 @@ STRICT = AccessPolicy(
 )
 
 
-def a_fact(
-    kind: FactKind, state: FactState, about: str, amount: int = PRICE, **more: Any
-) -> Fact:
+def a_fact(kind: FactKind, state: FactState, about: str, amount: int = PRICE, **more: Any) -> Fact:
     return Fact("pur_1", about, kind, state, amount, NOON, **more)
 
 

@@ -57,7 +57,8 @@ def order_in(shop: Shop, state: str, number: int) -> Checkout:
 def test_an_order_is_canceled_by_buyer_operator_and_SYSTEM(
     shop: Shop, subtests: Subtests, state: str, refusal: type[DigistoreError] | None
 ) -> None:
-    for number, actor in enumerate((shop.buyer, shop.operator, SYSTEM)):
+    people: list[Any] = [shop.buyer, shop.operator, SYSTEM]
+    for number, actor in enumerate(people):
         with subtests.test(actor=str(actor)[:20]):
             order = order_in(shop, state, number).order
             if refusal is None:

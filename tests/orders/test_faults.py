@@ -69,9 +69,7 @@ REASONS: list[tuple[DigistoreError, str]] = [
 ]
 
 
-def test_what_is_refused_fails_and_the_next_call_tries_anew(
-    moody_shop: Shop, moody: Moody
-) -> None:
+def test_what_is_refused_fails_and_the_next_call_tries_anew(moody_shop: Shop, moody: Moody) -> None:
     shop, book = moody_shop, moody_shop.product()
     for number, (reason, failure) in enumerate(REASONS):
         moody.reasons = [reason]

@@ -31,7 +31,7 @@ class Provider(SandboxGateway):
         return GatewayProfile(own.name, live, own.capabilities, MoneyRules(), key_ttl=key_ttl)
 
 
-def open_with(kind: type[Store] | type[AsyncStore], *gateways: Any, **settings: Any) -> None:
+def open_with(kind: type[Store | AsyncStore], *gateways: Any, **settings: Any) -> None:
     store = kind.open(
         "sqlite://",
         files="memory://",

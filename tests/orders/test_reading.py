@@ -136,7 +136,8 @@ def test_E1_orders_and_receipts_are_shown_to_their_own_people(
     rival = shop.new_seller("rival@example.com")
     shop.product("Own", seller=rival)
     orders: Any = shop.store.orders
-    for who in (shop.buyer, shop.seller, shop.operator, SYSTEM):
+    people: list[Any] = [shop.buyer, shop.seller, shop.operator, SYSTEM]
+    for who in people:
         with subtests.test(who=str(who)[:20]):
             assert orders.get(who, paid.id).id == paid.id
             assert orders.receipt(who, paid).order.id == paid.id
@@ -240,26 +241,25 @@ def test_amounts_that_no_gateway_takes_are_refused_with_the_nearest(
     sandbox = SandboxGateway(clock=clock, money=rules)
     shop = Shop(open_store(gateways=[sandbox]), sandbox, clock)
     book = shop.product(price=PayWhatYouWant(minimum=Money.zero(USD)))
-    for pay, nearest in {
+    calls: list[Callable[[Money], object]] = [
+        lambda pay: shop.store.orders.quote(shop.buyer, [book], pay=pay),
+        lambda pay: shop.checkout(book, pay=pay),
+    ]
+    for amount, nearest in {
         "0.01": ["0.50"],
         "0.52": ["0.50", "0.55"],
         "10.01": ["10.00"],
         "99.00": ["10.00"],
     }.items():
-        for call in (
-            lambda: shop.store.orders.quote(shop.buyer, [book], pay=Money(pay, USD)),  # noqa: B023
-            lambda: shop.checkout(book, pay=Money(pay, USD)),  # noqa: B023
-        ):
+        for call in calls:
             with pytest.raises(AmountNotSupported) as caught:
-                call()
+                call(Money(amount, USD))
             assert [str(near.decimal) for near in caught.value.nearest] == nearest
     assert shop.count("orders") == 0
     assert shop.checkout(book, pay=Money("0.55", USD)).url is not None
 
 
-def test_bad_terms_are_refused_before_anything_is_written(
-    shop: Shop, subtests: Subtests
-) -> None:
+def test_bad_terms_are_refused_before_anything_is_written(shop: Shop, subtests: Subtests) -> None:
     book, second = shop.product(), shop.product("Second")
     euro = shop.product("Euro", Money("5.00", "EUR"))
     wanted = shop.product("Tips", PayWhatYouWant(minimum=Money("1.00", USD)))
@@ -294,9 +294,7 @@ def test_bad_terms_are_refused_before_anything_is_written(
     for items, given, field in bad:
         with subtests.test(given=str(given)[:40], field=field):
             with pytest.raises(Invalid) as caught:
-                shop.store.orders.checkout(
-                    shop.buyer, items, **{"return_url": RETURN, **given}
-                )
+                shop.store.orders.checkout(shop.buyer, items, **{"return_url": RETURN, **given})
             assert field in caught.value.fields
     assert (shop.count("orders"), shop.count("audit")) == (0, before)
     assert shop.sandbox.calls == ()

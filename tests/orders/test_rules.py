@@ -159,9 +159,7 @@ def test_an_order_has_one_seller_and_one_currency() -> None:
     ],
     ids=["none", "too many", "twice", "two currencies", "two sellers", "a seller and the house"],
 )
-def test_what_is_not_one_shop_is_refused(
-    products: list[Product], fields: dict[str, str]
-) -> None:
+def test_what_is_not_one_shop_is_refused(products: list[Product], fields: dict[str, str]) -> None:
     assert refusal(lambda: one_shop(products)) == fields
 
 

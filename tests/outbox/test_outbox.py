@@ -36,7 +36,7 @@ def delivered(store: Store, **kwargs: Any) -> tuple[int, int]:
 
 
 def shop_of(store: Store) -> Any:
-    return getattr(store, "_target", store)._shop  # type: ignore[attr-defined]
+    return getattr(store, "_target", store)._shop
 
 
 class Flaky:
@@ -390,9 +390,7 @@ def test_a_name_is_taken_once_per_event(store: Store) -> None:
     assert caught.value.fields == {"name": "taken"}
 
 
-def test_a_round_is_remembered_even_when_nothing_was_due(
-    store: Store, clock: FrozenClock
-) -> None:
+def test_a_round_is_remembered_even_when_nothing_was_due(store: Store, clock: FrozenClock) -> None:
     outbox = shop_of(store).outbox
     assert asyncio.run(outbox.last_beat("run_due")) is None
     store.run_due()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from digistore import SYSTEM
+from digistore.blocking import run
 from digistore.errors import Forbidden, Invalid, InvalidTransition, NotFound, NotRefundable
+from digistore.gateways import CheckoutRef, RefundSnapshot, RefundState
+from digistore.orders import Checkout
 from digistore.payments import Action
 from digistore.payments.models import ActionKind, Choice
 from digistore.payments.service.actions import CHOICES
 from tests.conftest import Shop
-from tests.payments.asking import action, calls, events, given_back, record, usd, waiting
+from tests.payments.asking import access, action, calls, events, given_back, record, usd, waiting
 
 
 def underpaid(shop: Shop, title: str = "Async Python", seller: Any = None) -> Action:
@@ -122,12 +126,41 @@ def test_what_came_by_transfer_goes_back_by_transfer(shop: Shop) -> None:
     assert waiting(shop) == ["underpaid"]
 
 
-def test_what_was_given_back_otherwise_meanwhile_cannot_go_back_twice(shop: Shop) -> None:
+def told(shop: Shop, checkout: Checkout, **values: Any) -> None:
+    """Let a gateway say what the sandbox never would."""
+    found = run(shop.sandbox.fetch(CheckoutRef(shop.sandbox.look_up(checkout).id)))
+    settle = getattr(shop.store, "_target", shop.store)._shop.payments._settle
+    run(settle.settle(replace(found, **values), 0, "test"))
+
+
+def test_what_no_gateway_should_say_is_noted_and_kept(shop: Shop) -> None:
+    """Another amount for the same payment; more given back than was taken."""
+    book, other = shop.product("A"), shop.product("B")
+    dearer, generous = shop.buy(book), shop.buy(other)
+    told(shop, dearer, captured=usd("31.00"))
+    told(
+        shop,
+        generous,
+        refunds=(RefundSnapshot("re_1", usd("30.00"), RefundState.SUCCEEDED),),
+    )
+    assert sorted(waiting(shop)) == ["amount_changed", "over_refund"]
+    assert shop.rows("SELECT captured FROM digistore_payments ORDER BY rowid") == [(3100,), (2900,)]
+    assert (access(shop, book), access(shop, other)) == ("live", "revoked")
+    for kind in ("amount_changed", "over_refund"):
+        found = action(shop, kind)
+        assert found.choices == ("keep",)
+        shop.store.payments.resolve(shop.operator, found, choice="keep", reason="asked the bank")
+    told(shop, dearer, captured=usd("31.00"))
+    assert waiting(shop) == []
+
+
+def test_a_wish_is_answered_once_its_money_has_gone_back(shop: Shop) -> None:
     checkout = shop.buy(shop.product())
-    shop.store.payments.request_refund(shop.buyer, checkout.order, reason="please")
+    asked = shop.store.payments.request_refund(shop.buyer, checkout.order, reason="please")
+    shop.store.payments.refund(shop.seller, checkout.order, amount=usd("1"), reason="a part")
+    assert waiting(shop) == ["refund_requested"]
     shop.store.payments.refund(shop.seller, checkout.order, reason="fine")
-    found = action(shop, "refund_requested")
-    with pytest.raises(NotRefundable, match="nothing_left"):
-        shop.store.payments.resolve(shop.operator, found, choice="refund", reason="fine")
-    shop.store.payments.resolve(shop.operator, found, choice="keep", reason="was done")
-    assert given_back(shop, checkout) == [(2900, "succeeded")]
+    assert waiting(shop) == []
+    done = shop.store.payments.resolve(shop.operator, asked, choice="refund", reason="late")
+    assert done.choice == "refund"
+    assert given_back(shop, checkout) == [(100, "succeeded"), (2800, "succeeded")]

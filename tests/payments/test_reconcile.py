@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from digistore.errors import GatewayUnavailable
+from digistore import SYSTEM
+from digistore.errors import GatewayConfigError, GatewayUnavailable
+from digistore.gateways.sandbox import SandboxGateway
 from digistore.payments import ReconcileReport
-from tests.conftest import Shop
+from tests.conftest import OpenStore, Shop
 from tests.payments.asking import access, calls, given_back, state, usd, waiting
 from tests.payments.end_state import every_row
 
@@ -214,6 +216,40 @@ def test_a_row_that_cannot_be_read_does_not_stop_the_others(shop: Shop) -> None:
     report = reconcile(shop)
     assert report.failed >= 1
     assert access(shop, book) == "live"
+
+
+def test_a_gateway_that_is_not_configured_any_more_stops_nobody(
+    open_store: OpenStore, shop: Shop
+) -> None:
+    """What was begun there waits for it, and says so."""
+    left, silent = shop.checkout(shop.product("A")), shop.product("B")
+    shop.sandbox.fail_next("lost_reply", method="create_checkout")
+    with pytest.raises(GatewayUnavailable):
+        shop.checkout(silent)
+    old, shop.sandbox = shop.sandbox, SandboxGateway(name="new", clock=shop.clock)
+    shop.store = open_store(gateways=[shop.sandbox])
+    with pytest.raises(GatewayConfigError, match="sandbox") as caught:
+        shop.store.orders.cancel(shop.buyer, left.order)
+    assert caught.value.order_id == left.order.id
+    with pytest.raises(GatewayConfigError):
+        shop.store.payments.record(
+            SYSTEM,
+            left.order,
+            amount=usd("29"),
+            method="cash",
+            reference="1",
+            received_at=shop.clock(),
+        )
+    book = shop.product("C")
+    checkout = shop.checkout(book)
+    shop.sandbox.pay(checkout)
+    shop.clock.go(hours=13)
+    reconcile(shop)
+    assert (access(shop, book), state(shop, left)) == ("live", "open")
+    shop.store = open_store(gateways=[shop.sandbox, old])
+    shop.clock.go(hours=13)
+    reconcile(shop)
+    assert state(shop, left) == "expired"
 
 
 def spoil(shop: Shop, sql: str) -> None:

@@ -195,6 +195,39 @@ def test_a_second_transfer_goes_back_and_touches_nothing_else(shop: Shop) -> Non
     assert access(shop, book) == "revoked"
 
 
+def test_each_transfer_goes_back_for_itself_however_often_it_is_told(shop: Shop) -> None:
+    """A short transfer first, the whole sum after it."""
+    book = shop.product()
+    checkout = shop.checkout(book)
+    record(shop, checkout, usd("3.00"))
+    shop.clock.go(minutes=1)
+    record(shop, checkout, usd("29.00"), "transfer 2")
+    first = send_back(shop, checkout.order)
+    assert first.amount == usd("3.00")
+    assert send_back(shop, checkout.order) == first
+    assert access(shop, book) == "live"
+    second = send_back(shop, checkout.order, reference="back 2")
+    assert (second.amount, access(shop, book)) == (usd("29.00"), "revoked")
+    assert [
+        send_back(shop, checkout.order),
+        send_back(shop, checkout.order, reference="back 2"),
+    ] == [
+        first,
+        second,
+    ]
+    assert shop.count("refunds") == 2
+
+
+def test_one_reference_sends_the_money_of_one_order_back(shop: Shop) -> None:
+    one, other = shop.checkout(shop.product("A")), shop.checkout(shop.product("B"))
+    record(shop, one, usd("29.00"))
+    record(shop, other, usd("29.00"), "transfer 2")
+    send_back(shop, one.order)
+    with pytest.raises(IdempotencyConflict):
+        send_back(shop, other.order)
+    assert shop.count("refunds") == 1
+
+
 def test_a_short_transfer_goes_back_in_parts(shop: Shop) -> None:
     checkout = shop.checkout(shop.product())
     record(shop, checkout, usd("3.00"))

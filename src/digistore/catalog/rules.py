@@ -46,14 +46,21 @@ class Edition(NamedTuple):
 def latest(editions: Sequence[Edition]) -> Edition | None:
     """Return the latest of the published stable releases of one product.
 
-    Where every version parses as PEP 440 the highest is latest; else the last one published, as
-    texts of two kinds have no common order.
+    Versions that parse as PEP 440 are ordered by it. A version of another kind has no place in
+    that order: it is latest from its publication until one that parses and is published later
+    is the highest.
     """
-    parsed = [(_parse(edition.version), edition) for edition in editions]
-    versions = [(version, edition) for version, edition in parsed if version]
-    if versions and len(versions) == len(parsed):
-        return max(versions, key=lambda one: (one[0], one[1].published_at, one[1].id))[1]
-    return max(editions, key=lambda one: (one.published_at, one.id), default=None)
+    parsed = [(version, one) for one in editions if (version := _parse(one.version))]
+    highest = max(parsed, key=lambda pair: (pair[0], pair[1].published_at), default=None)
+    others = [one for one in editions if _parse(one.version) is None]
+    last = max(others, key=by_publication, default=None)
+    found = [one for one in (highest and highest[1], last) if one is not None]
+    return max(found, key=by_publication, default=None)
+
+
+def by_publication(edition: Edition) -> tuple[datetime, str]:
+    """Sort by time of publication."""
+    return edition.published_at, edition.id
 
 
 def _parse(text: str) -> Version | None:

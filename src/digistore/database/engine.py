@@ -29,6 +29,8 @@ def read_url(url: str) -> URL:
         ) from error
     if parsed.drivername not in {"sqlite", "sqlite+pysqlite"}:
         raise ConfigError(f"{parsed.drivername} is not supported yet; use sqlite:///<path>")
+    if parsed.host:
+        raise ConfigError(f"write sqlite:///{parsed.host}: three slashes before a relative path")
     return parsed
 
 
@@ -117,7 +119,9 @@ def connect(engine: Engine) -> Connection:
     try:
         connection = engine.connect()
     except DBAPIError as error:
-        raise ConfigError(f"the database cannot be opened: {error.orig}") from error
+        raise ConfigError(
+            f"the database {engine.url.database} cannot be opened: {error.orig}"
+        ) from error
     try:
         check_sqlite(connection)
     except BaseException:

@@ -28,6 +28,7 @@ class Fault(StrEnum):
     TRANSIENT = "transient"  # repeat the whole
     UNIQUE = "unique"  # a rival was faster: repeat the whole once
     MACHINE = "machine"  # disk full, read-only: never repeat
+    NO_SCHEMA = "no_schema"  # nobody has called migrate()
     FINAL = "final"  # a refused rule, or our bug: never repeat
 
 
@@ -42,4 +43,6 @@ def fault(error: BaseException) -> Fault:
         return Fault.TRANSIENT
     if extended in _UNIQUE:
         return Fault.UNIQUE
+    if str(cause).startswith("no such table: digistore_"):
+        return Fault.NO_SCHEMA
     return Fault.MACHINE if primary in _MACHINE else Fault.FINAL

@@ -144,10 +144,7 @@ class Database:
             except DATABASE_ERRORS as error:
                 kind = fault(error)
                 rivals += kind is Fault.UNIQUE
-                if kind is Fault.MACHINE:
-                    raise Busy(
-                        "the database cannot be written now; the call may be repeated"
-                    ) from error
+                _explain(kind, error)
                 if kind is Fault.FINAL or rivals > 1:
                     raise
                 late = time.monotonic() - begun > PATIENCE
@@ -223,7 +220,9 @@ class Database:
                 with self._exclusive(), self.engine.connect() as connection:
                     yield connection
         except DATABASE_ERRORS as error:
-            if fault(error) in {Fault.TRANSIENT, Fault.MACHINE}:
+            kind = fault(error)
+            _explain(kind, error)
+            if kind is Fault.TRANSIENT:
                 raise Busy("the database cannot be read now; the call may be repeated") from error
             raise
 
@@ -285,6 +284,19 @@ def _waiting(connection: Connection, patience: float | None) -> Iterator[None]:
         yield
     finally:
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
+
+
+def _explain(kind: Fault, error: BaseException) -> None:
+    """Say in our own words what no repetition mends by itself."""
+    if kind is Fault.MACHINE:
+        raise Busy(
+            "the database cannot be used: disk full, file read-only or gone; mend that, then repeat"
+        ) from error
+    if kind is Fault.NO_SCHEMA:
+        raise ConfigError(
+            "the database has no tables of digistore yet: "
+            "run store.migrate(), or: digistore migrate <url>"
+        ) from error
 
 
 def _rows(connection: Connection, statement: Executable, params: Params) -> Sequence[Any]:

@@ -38,6 +38,7 @@ from digistore.entitlements.service.entitlements import purchase_of
 from digistore.entitlements.tables import purchased_products
 from digistore.errors import DigistoreError, Forbidden, NotFound, NothingToDeliver
 from digistore.files import BlobReader
+from digistore.ids import id_text
 from digistore.users import Acting, Actor, UserRef
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ class AsyncDownloads:
             NotFound: no such purchase, or not theirs.
         """
         acting = await self._users.acting(actor)
-        purchase_id = purchase.id if isinstance(purchase, PurchasedProduct) else purchase
+        purchase_id = id_text("purchase", purchase, PurchasedProduct)
         row = await self._database.first(
             select(purchased_products).where(purchased_products.c.id == purchase_id)
         )

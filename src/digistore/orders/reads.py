@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from digistore.database import AnyRow, Record
 from digistore.errors import NotFound
+from digistore.ids import id_text
 from digistore.money import Money
 from digistore.orders.models import Billing, Consent, Order, OrderLine, OrderRef
 from digistore.orders.tables import order_lines, orders, payment_attempts
@@ -21,10 +22,7 @@ LIVE_ATTEMPTS = ("creating", "unknown", "open", "pending")
 
 def order_ref(order: OrderRef) -> str:
     """Return the id behind a way of naming an order."""
-    ref = order.id if isinstance(order, Order) else order
-    if not isinstance(ref, str):
-        raise NotFound("order")
-    return ref
+    return id_text("order", order, Order)
 
 
 async def load_order(reader: Database | Reader, order_id: str) -> Order:

@@ -23,6 +23,7 @@ from digistore.catalog.tables import categories, product_categories, products, r
 from digistore.database import Record
 from digistore.errors import AlreadyExists, Invalid, NotFound
 from digistore.fields import Input, Line, SmallMetadata, Text, Title
+from digistore.ids import id_text
 from digistore.money import Money
 
 if TYPE_CHECKING:
@@ -63,10 +64,7 @@ class ProductChanges(Input):
 
 def ref_of(product: ProductRef) -> str:
     """Return the id (or slug) behind a way of naming a product."""
-    ref = product.id if isinstance(product, Product) else product
-    if not isinstance(ref, str):
-        raise NotFound("product")
-    return ref
+    return id_text("product", product, Product)
 
 
 def price_columns(price: Price) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from digistore.catalog.tables import release_files, releases
 from digistore.database import Record
 from digistore.errors import AlreadyExists, NotFound
 from digistore.events import ReleasePublished, ReleaseYanked
-from digistore.ids import EventId, ProductId, ReleaseId
+from digistore.ids import EventId, ProductId, ReleaseId, id_text
 from digistore.lifecycle import moves
 from digistore.outbox import announce
 
@@ -27,10 +27,7 @@ if TYPE_CHECKING:
 
 def release_ref(release: ReleaseRef) -> str:
     """Return the id behind a way of naming a release."""
-    ref = release.id if isinstance(release, Release) else release
-    if not isinstance(ref, str):
-        raise NotFound("release")
-    return ref
+    return id_text("release", release, Release)
 
 
 async def load_release(reader: Database | Reader, release_id: str) -> Release:

@@ -31,6 +31,7 @@ from digistore.entitlements.service.commands import Ask, say
 from digistore.entitlements.tables import purchased_products
 from digistore.errors import Invalid, NotFound
 from digistore.fields import Input, Reason, checked
+from digistore.ids import id_text
 from digistore.orders.tables import orders
 from digistore.paging import Page, checked_limit, page_of
 from digistore.users import Actor, UserRef
@@ -93,7 +94,7 @@ class AsyncEntitlements:
             after: the ``next`` of the page before.
             limit: 1 to 100.
         """
-        user_id, many = await self._users.id_of(user), checked_limit(limit)
+        user_id, many = (await self._users.acting(user)).user_id(), checked_limit(limit)
         place = (purchased_products.c.acquired_at, purchased_products.c.id)
         rows = await self._database.rows(newest_first(_owned_by(user_id), *place, after, many))
         found = await catalog_rows.load(self._database, {row.product_id for row in rows})
@@ -152,7 +153,7 @@ class AsyncEntitlements:
         acting = await self._users.acting(actor)
         acting.require_operator("decide on access by hand")
         why = checked(_ReasonInput, reason=reason).reason
-        purchase_id = purchase.id if isinstance(purchase, PurchasedProduct) else purchase
+        purchase_id = id_text("purchase", purchase, PurchasedProduct)
         await self._database.transact(lambda tx: say(tx, acting, purchase_id, word, why, self._ask))
         row = await self._database.first(
             select(purchased_products).where(purchased_products.c.id == purchase_id)

@@ -157,7 +157,10 @@ class Cashier:
         """
         profiles = {key: gateway.profile for key, gateway in self._gateways.items()}
         if name is not None and name not in profiles:
-            raise Invalid("no such gateway", fields={"gateway": "unknown"})
+            raise Invalid(
+                f"no such gateway; there are: {', '.join(profiles) or 'none'}",
+                fields={"gateway": "unknown"},
+            )
         if total.amount == 0:
             return None
         wanted = [profiles[name]] if name else list(profiles.values())

@@ -87,12 +87,24 @@ class Starter:
 
     async def finish(self, attempt: AnyRow) -> None:
         """Find out what became of an unanswered attempt: repeat it, or look for it."""
-        gateway = self._gateways[attempt.gateway]
+        gateway = self._gateway(attempt)
         fresh = self._database.clock() - attempt.created_at < gateway.profile.key_ttl - KEY_MARGIN
         if fresh:
             await self._repeat(gateway, attempt)
         else:
             await self._look_for(gateway, attempt)
+
+    def _gateway(self, attempt: AnyRow) -> PaymentGateway:
+        """Return the gateway of an attempt, which may be gone from the configuration since.
+
+        Raises:
+            GatewayConfigError: it is.
+        """
+        gateway = self._gateways.get(attempt.gateway)
+        if gateway is None:
+            message = f"no gateway named {attempt.gateway} is configured"
+            raise GatewayConfigError(message, order_id=attempt.order_id)
+        return gateway
 
     async def _repeat(self, gateway: PaymentGateway, attempt: AnyRow) -> None:
         request = request_from_json(attempt.request)
@@ -146,7 +158,7 @@ class Starter:
             await self.finish(attempt)
             attempt = await live_attempt(self._database, order_id)
         if attempt is not None and attempt.checkout_id is not None:
-            gateway = self._gateways[attempt.gateway]
+            gateway = self._gateway(attempt)
             ticket = await self._database.transact(lambda tx: take_ticket(tx, attempt.id))
             ends = Cap.EXPIRE in gateway.profile.capabilities
             try:

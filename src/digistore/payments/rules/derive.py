@@ -7,7 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from digistore.gateways import DisputeState
 from digistore.money import Money
 from digistore.orders.kinds import Cause, Outcome, SoldLine
-from digistore.payments.book import Book, DisputeFacts, LineFacts, PaymentFacts, RefundFacts
+from digistore.payments.book import (
+    Book,
+    DisputeFacts,
+    LineFacts,
+    OrderFacts,
+    PaymentFacts,
+    RefundFacts,
+)
 from digistore.payments.models import ActionKind, Disposition, PaymentState, RefundStatus
 
 HOLDS = frozenset(
@@ -34,8 +41,8 @@ def derive(book: Book) -> None:
         assign_refunds(book, covering)
         assign_disputes(book, covering)
     if book.order is not None:
-        _order(book)
-        _answer_requests(book)
+        _order(book, book.order)
+        _answer_requests(book, book.order)
 
 
 def _sum(book: Book, payment: PaymentFacts) -> None:
@@ -56,10 +63,7 @@ def _notice(book: Book, payment: PaymentFacts) -> None:
             book.act(ActionKind.REFUND_FAILED, refund.id, payment)
 
 
-def _order(book: Book) -> None:
-    order = book.order
-    if order is None:
-        return
+def _order(book: Book, order: OrderFacts) -> None:
     covering = book.covering
     pending = any(one.state is PaymentState.PENDING for one in book.payments)
     if covering is not None:
@@ -78,11 +82,10 @@ def _order(book: Book) -> None:
             line.open_key = None
 
 
-def _answer_requests(book: Book) -> None:
+def _answer_requests(book: Book, order: OrderFacts) -> None:
     """Close what a buyer asked for once its money has gone back, or is on its way."""
     asked: dict[str, Sequence[LineFacts]] = {line.id: [line] for line in book.lines}
-    if book.order is not None:
-        asked[book.order.id] = book.lines
+    asked[order.id] = book.lines
     for subject, lines in asked.items():
         if book.covering is not None and all(left_on(book, line) == 0 for line in lines):
             book.settle_action(ActionKind.REFUND_REQUESTED, subject, "refund", "given back")

@@ -154,6 +154,6 @@ def _assign(book: Book, action: ActionFacts, line_ids: Sequence[str]) -> None:
 
 
 def _assign_refund(book: Book, refund: RefundFacts, lines: list[LineFacts]) -> None:
-    if refund.amount > sum(line.total for line in lines):
-        raise Invalid("these lines cost less than what went back", fields={"lines": "too_small"})
+    if refund.amount > sum(left_on(book, line) for line in lines):
+        raise Invalid("less is left of these lines than went back", fields={"lines": "too_small"})
     spread_refund(book, refund, lines)

@@ -106,14 +106,14 @@ def give_back(book: Book, returned: Returned) -> str:
     Raises:
         NotRefundable: not paid, paid through a gateway, or above what is left.
         Invalid: another currency.
+        IdempotencyConflict: the reference stands for another amount.
     """
+    for known in book.refunds:
+        if (known.gateway, known.ref) == ("external", returned.reference):
+            if returned.amount is not None and returned.amount.amount != known.amount:
+                raise IdempotencyConflict(returned.reference)
+            return known.id
     payment = _returnable(book, returned.line_id)
-    key = f"rf:ext:{payment.id}:{returned.reference}"
-    known = next((one for one in book.refunds if one.key == key), None)
-    if known is not None:
-        if returned.amount is not None and returned.amount.amount != known.amount:
-            raise IdempotencyConflict(returned.reference)
-        return known.id
     lines = [line for line in book.lines if returned.line_id in {None, line.id}]
     covers = payment.cover_key is not None
     left = min(payment.left, sum(left_on(book, line) for line in lines)) if covers else payment.left
@@ -134,7 +134,7 @@ def give_back(book: Book, returned: Returned) -> str:
         currency=payment.currency,
         state=RefundStatus.SUCCEEDED,
         origin="store",
-        key=key,
+        key=f"rf:ext:{payment.id}:{returned.reference}",
         created_at=book.now,
         reason=returned.reason,
         actor=book.actor,
@@ -160,7 +160,7 @@ def _returnable(book: Book, line_id: str | None) -> PaymentFacts:
         if one.gateway == "external" and one.state is PaymentState.SUCCEEDED
     ]
     if line_id is None:
-        external.sort(key=lambda one: one.cover_key is not None or one.left == 0)
+        external.sort(key=lambda one: (one.left == 0, one.cover_key is not None))
     else:
         external = [one for one in external if one.cover_key is not None]
     if not external:

@@ -54,6 +54,30 @@ async def refuse_taken(reader: Database, order: Order, received: Received) -> No
         raise IdempotencyConflict(received.reference)
 
 
+async def refuse_returned(reader: Database, order: Order, reference: str) -> None:
+    """Refuse the reference by which money of another order was sent back, in the same way.
+
+    Raises:
+        IdempotencyConflict: it is one.
+    """
+    ways = select(payments.c.account).where(
+        payments.c.order_id == order.id, payments.c.gateway == "external"
+    )
+    taken = (
+        select(refunds.c.id)
+        .join(payments, payments.c.id == refunds.c.payment_id)
+        .where(
+            refunds.c.gateway == "external",
+            refunds.c.livemode == order.livemode,
+            refunds.c.account.in_(ways),
+            refunds.c.ref == reference,
+            payments.c.order_id != order.id,
+        )
+    )
+    if await reader.first(taken) is not None:
+        raise IdempotencyConflict(reference)
+
+
 async def payment_of(reader: Database, order: Order, received: Received) -> Payment:
     """Return the payment that was recorded."""
     row = await reader.first(

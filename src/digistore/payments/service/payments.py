@@ -16,6 +16,7 @@ from digistore.errors import (
 )
 from digistore.fields import Input, Reason, checked
 from digistore.gateways import PaymentGateway
+from digistore.ids import id_text
 from digistore.money import Money
 from digistore.orders import Order, OrderLine, OrderRef, OrderState
 from digistore.orders.reads import load_order, order_ref
@@ -232,9 +233,7 @@ class AsyncPayments(Refunding):
         """
         acting = await self._users.acting(actor)
         acting.require_operator("decide about money")
-        found = await action_row(
-            self._database, action.id if isinstance(action, Action) else action
-        )
+        found = await action_row(self._database, id_text("action", action, Action))
         resolution = Resolution(
             action_id=found.id,
             choice=_choice(choice),

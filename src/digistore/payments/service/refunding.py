@@ -17,7 +17,12 @@ from digistore.outbox import announce
 from digistore.payments.book import Book
 from digistore.payments.models import Action, ActionKind, OrderLineRef, Refund
 from digistore.payments.service.elsewhere import Returned, ReturnedInput, give_back
-from digistore.payments.service.lookup import action_about, order_of, refund_of
+from digistore.payments.service.lookup import (
+    action_about,
+    order_of,
+    refund_of,
+    refuse_returned,
+)
 from digistore.payments.service.refunds import Refunder, RefundWish, checked_amount, request
 from digistore.payments.tables import payments, refunds
 from digistore.settings import Effect
@@ -142,7 +147,7 @@ class Refunding:
         Raises:
             Forbidden: neither an operator nor ``SYSTEM``.
             NotRefundable: not paid, paid through a gateway, or above what is left.
-            IdempotencyConflict: the reference stands for another amount.
+            IdempotencyConflict: the reference stands for another amount or order.
         """
         acting = await self._users.acting(actor)
         acting.require_operator("record refunds")
@@ -151,13 +156,15 @@ class Refunding:
         returned = Returned(
             line_id, checked_amount(amount), told.reference, told.returned_at, told.reason
         )
+        await refuse_returned(self._database, found, told.reference)
         await self._settle.apply(
             found.id, None, lambda book: give_back(book, returned), acting.label, "record_refund"
         )
         row = await self._database.first(
             select(refunds.c.id)
             .join(payments, payments.c.id == refunds.c.payment_id)
-            .where(payments.c.order_id == found.id, refunds.c.ref == told.reference)
+            .where(payments.c.order_id == found.id, payments.c.gateway == "external")
+            .where(refunds.c.ref == told.reference)
         )
         if row is None:
             raise AssertionError

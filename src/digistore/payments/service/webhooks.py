@@ -14,6 +14,7 @@ from digistore.database import AnyRow
 from digistore.errors import (
     CheckoutNotFound,
     GatewayError,
+    Invalid,
     MalformedEvent,
     NotFound,
 )
@@ -70,6 +71,11 @@ class Inbox:
         gateway = self._gateways.get(gateway_name)
         if gateway is None:
             raise NotFound("gateway", gateway_name)
+        if not isinstance(body, bytes) or not isinstance(headers, Mapping):
+            raise Invalid(
+                "pass the raw body as bytes, and the headers as a mapping",
+                fields={"body": "wrong_type"},
+            )
         if len(body) > LONGEST_BODY:
             raise MalformedEvent(f"a message has at most {LONGEST_BODY} bytes")
         event = await port(gateway.parse_event(body, headers))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from digistore.catalog.service import products as catalog_rows
 from digistore.errors import AccessRequired, Forbidden, InvalidTransition, NotFound
 from digistore.fields import Input, Reason, checked
+from digistore.ids import id_text
 from digistore.lifecycle import moves
 from digistore.support.models import SupportRequest, SupportRequestRef, SupportState
 from digistore.support.rules import MOVES, TALKS, after_reply, may_reopen
@@ -176,7 +177,7 @@ class Conversation:
         self, actor: Actor, request: SupportRequestRef
     ) -> tuple[Acting, SupportRequest, bool]:
         acting = await self._users.acting(actor)
-        ref = request.id if isinstance(request, SupportRequest) else request
+        ref = id_text("support request", request, SupportRequest)
         found = await rows.load_request(self._database, ref)
         staff = acting.is_user(found.assignee_id) or await self._sells(acting, found)
         if not (staff or acting.is_user(found.customer_id)):

@@ -131,7 +131,7 @@ class AsyncSupport(Conversation):
 
     async def eligibility(self, user: UserRef) -> tuple[Eligibility, ...]:
         """Return every purchase of *user*: eligible and at what price, or why not."""
-        user_id = await self._users.id_of(user)
+        user_id = (await self._users.acting(user)).user_id()
         found = await self._database.rows(
             select(purchased_products)
             .where(purchased_products.c.user_id == user_id)
@@ -224,7 +224,7 @@ class AsyncSupport(Conversation):
             after: the ``next`` of the page before.
             limit: 1 to 100.
         """
-        user_id = await self._users.id_of(user)
+        user_id = (await self._users.acting(user)).user_id()
         return await self._page(support_requests.c.customer_id == user_id, after, limit)
 
     async def queue(
