@@ -54,9 +54,11 @@ class NotFound(DigistoreError, LookupError):
 
     code: ClassVar[str] = "not_found"
 
-    def __init__(self, noun: str, ref: object = None) -> None:
+    def __init__(self, noun: str, ref: object = None, *, hint: str = "") -> None:
         """Name the *noun*; *ref* is what was asked for and is not part of the message."""
-        super().__init__(f"no such {noun}, or none that you may see")
+        super().__init__(
+            f"no such {noun}, or none that you may see" + (f": {hint}" if hint else "")
+        )
         self.noun = noun
         self.ref = ref
 

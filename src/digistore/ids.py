@@ -13,7 +13,7 @@ from uuid import UUID
 import shortuuid
 
 from digistore.clock import to_micros
-from digistore.errors import Invalid
+from digistore.errors import NotFound
 
 UserId = NewType("UserId", str)
 CategoryId = NewType("CategoryId", str)
@@ -40,14 +40,11 @@ def id_text(noun: str, ref: object, model: type[object]) -> str:
     """Return the id behind a way of naming a *noun*: its *model*, or the id itself.
 
     Raises:
-        Invalid: something else was given.
+        NotFound: something else was given; the message says what.
     """
     found = getattr(ref, "id", None) if isinstance(ref, model) else ref
     if not isinstance(found, str):
-        raise Invalid(
-            f"expected a {noun} or its id, not {type(ref).__name__}",
-            fields={noun.replace(" ", "_"): "wrong_type"},
-        )
+        raise NotFound(noun, hint=f"expected a {noun} or its id, not {type(ref).__name__}")
     return found
 
 

@@ -102,10 +102,12 @@ def editions(*versions: str) -> list[Edition]:
         (["2024.12", "2025.1"], "2025.1"),
         (["1!1.0", "2025.1"], "1!1.0"),
         (["1.0+2", "1.0+10"], "1.0+10"),
-        # One of them is no PEP 440 version: the one published last.
+        # What is no PEP 440 version is latest until a higher one is published after it.
         (["2.0", "second edition"], "second edition"),
         (["second edition", "2.0"], "2.0"),
-        (["10.0", "spring", "9.0"], "9.0"),
+        (["10.0", "spring", "9.0"], "spring"),
+        (["10.0", "spring", "10.1"], "10.1"),
+        (["10.0", "spring", "10.1", "9.0"], "10.1"),
         (["spring", "autumn"], "autumn"),
         (["1.0-beta.2+exp.sha.5114f85", "0.9"], "1.0-beta.2+exp.sha.5114f85"),
         (["1.0-alpha.beta", "0.9"], "0.9"),

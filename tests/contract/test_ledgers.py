@@ -82,9 +82,7 @@ class TestSqlLedger(LedgerContract):
 def test_both_ledgers_decide_as_the_shop_did(shop: MemoryShop) -> None:
     """After a life through the API: its facts in memory come to what is stored in the shop."""
     happen_a_lot(shop)
-    purchases = shop.rows(
-        "SELECT id, user_id, product_id, state FROM digistore_purchased_products"
-    )
+    purchases = shop.rows("SELECT id, user_id, product_id, state FROM digistore_purchased_products")
     with shop.store._shop.database.engine.connect() as connection:
         in_sql = SqlLedger(Transaction(connection, shop.clock(), []))
         in_memory = MemoryLedger({grant: (user, title) for grant, user, title, _ in purchases})

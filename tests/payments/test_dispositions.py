@@ -10,6 +10,7 @@ import pytest
 
 from digistore import SYSTEM, Money, Product
 from digistore.blocking import run
+from digistore.errors import GatewayUnavailable, InvalidTransition, NotRefundable
 from digistore.gateways import CheckoutLine, CheckoutRequest
 from digistore.orders import Checkout
 from tests.conftest import RETURN, Shop
@@ -296,6 +297,25 @@ def test_late_money_can_be_sent_back(shop: Shop) -> None:
     assert access(shop, book) == "not_purchased"
 
 
+def test_cancelling_what_was_paid_meanwhile_reveals_the_payment(shop: Shop) -> None:
+    """The gateway is asked first; what it knows wins, also where its first answer was lost."""
+    book, other = shop.product("A"), shop.product("B")
+    checkout = shop.checkout(book)
+    shop.sandbox.pay(checkout)
+    with pytest.raises(InvalidTransition):
+        shop.store.orders.cancel(shop.buyer, checkout.order)
+    shop.sandbox.fail_next("lost_reply", method="create_checkout")
+    with pytest.raises(GatewayUnavailable) as caught:
+        shop.checkout(other)
+    hints = run(shop.sandbox.poll(shop.clock() - timedelta(hours=1))).hints
+    (unheard,) = (one.checkout_id for one in hints if one.payment_id is None)
+    shop.sandbox.pay(str(unheard))
+    with pytest.raises(InvalidTransition):
+        shop.store.orders.cancel(shop.buyer, str(caught.value.order_id))
+    assert (access(shop, book), access(shop, other)) == ("live", "live")
+    assert (waiting(shop), dispositions(shop)) == ([], ["covering", "covering"])
+
+
 def orphan(shop: Shop) -> str:
     """Pay a checkout in our name that this database has never heard of, as after a restore."""
     made = CheckoutRequest(
@@ -334,6 +354,20 @@ def test_money_without_an_order_is_asked_about_once(shop: Shop) -> None:
     decide(shop, "orphan", "keep")
     shop.deliver(shop.sandbox.dashboard_refund(checkout_id))
     assert shop.count("refunds", "origin = 'gateway'") == 1
+
+
+def test_a_bank_may_want_money_back_that_has_no_order(shop: Shop) -> None:
+    checkout_id = orphan(shop)
+    shop.deliver(shop.sandbox.open_dispute(checkout_id))
+    found = action(shop, "orphan")
+    with pytest.raises(NotRefundable, match="in_dispute"):
+        shop.store.payments.resolve(shop.operator, found, choice="refund", reason="x")
+    shop.deliver(shop.sandbox.close_dispute(checkout_id, "lost"))
+    assert shop.rows("SELECT state FROM digistore_disputes") == [("lost",)]
+    with pytest.raises(NotRefundable, match="nothing_left"):
+        shop.store.payments.resolve(shop.operator, found, choice="refund", reason="x")
+    decide(shop, "orphan", "keep")
+    assert waiting(shop) == []
 
 
 @pytest.mark.xfail(reason="resolve takes no order: an orphan cannot be assigned", strict=True)

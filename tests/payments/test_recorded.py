@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from digistore import SYSTEM, Money
-from digistore.errors import Forbidden, IdempotencyConflict, Invalid, NotFound, NotRefundable
+from digistore.errors import (
+    Forbidden,
+    GatewayUnavailable,
+    IdempotencyConflict,
+    Invalid,
+    NotFound,
+    NotRefundable,
+)
 from digistore.orders import Checkout
 from tests.conftest import RETURN, Shop
 from tests.payments.asking import (
@@ -67,6 +74,16 @@ def test_a_checkout_that_was_paid_meanwhile_wins(shop: Shop) -> None:
     assert payment.disposition == "duplicate"
     assert (access(shop, book), waiting(shop)) == ("live", ["duplicate"])
     assert shop.count("payments", "gateway = 'sandbox' AND cover_key = 1") == 1
+
+
+def test_while_the_checkout_cannot_be_ended_nothing_is_recorded(shop: Shop) -> None:
+    """It might be paid as well."""
+    checkout = shop.checkout(shop.product())
+    shop.sandbox.fail_next("timeout", method="expire")
+    with pytest.raises(GatewayUnavailable):
+        record(shop, checkout, usd("29.00"))
+    assert shop.count("payments") == 0
+    assert record(shop, checkout, usd("29.00")).disposition == "covering"
 
 
 def test_told_twice_it_is_one_payment(shop: Shop) -> None:

@@ -192,6 +192,7 @@ def test_what_was_offered_is_what_was_bought(shop: Shop) -> None:
 def test_years_later_help_costs_one_charge_and_no_subscription(shop: Shop) -> None:
     """D11."""
     book = bought(shop)
+    shop.store.catalog.withdraw(shop.seller, book)
     shop.clock.go(days=3650)
     assert opened(shop, book).state == "open"
 

@@ -51,7 +51,7 @@ def latest(editions: Sequence[Edition]) -> Edition | None:
     is the highest.
     """
     parsed = [(version, one) for one in editions if (version := _parse(one.version))]
-    highest = max(parsed, key=lambda pair: (pair[0], pair[1].published_at), default=None)
+    highest = max(parsed, key=lambda pair: (pair[0], *by_publication(pair[1])), default=None)
     others = [one for one in editions if _parse(one.version) is None]
     last = max(others, key=by_publication, default=None)
     found = [one for one in (highest and highest[1], last) if one is not None]

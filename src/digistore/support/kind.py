@@ -87,17 +87,18 @@ class SupportLines:
             known = [read_fact(row._mapping) for row in facts if row.grant_id == request.id]
             fresh = _fresh(request.id, known, [one for one in causes if one.line_id == line.id])
             policy = line.policy.model_copy(update={"partial_refund": Effect.KEEP})
+            worth = decide([*known, *fresh], policy).state
             after = after_money(
                 SupportState(request.state),
                 SupportState(request.resume_state) if request.resume_state else None,
-                decide([*known, *fresh], policy).state,
+                worth,
                 access_live=(line.beneficiary_id, line.product_id) in live,
                 order_closed=any(one.kind == "order" for one in causes),
             )
             if after.outcome is not None:
                 outcomes[line.id] = after.outcome
             waits = SupportState(request.state) in {SupportState.UNPAID, SupportState.CANCELED}
-            if after.outcome is Outcome.HELD and waits and not _disputed([*known, *fresh]):
+            if after.outcome is Outcome.HELD and waits and worth is AccessState.LIVE:
                 actions.append((ACTION, line.id))
             if fresh:
                 writes.append(insert(support_facts).values([fact_row(fact) for fact in fresh]))
@@ -129,10 +130,6 @@ def _fresh(request_id: str, known: Sequence[Fact], causes: Sequence[Cause]) -> l
             seen.add(fact.key)
             fresh.append(fact)
     return fresh
-
-
-def _disputed(facts: Sequence[Fact]) -> bool:
-    return any(fact.kind is FactKind.DISPUTE for fact in facts)
 
 
 def _move(

@@ -10,7 +10,8 @@ import pytest
 
 from digistore.blocking import run
 from digistore.entitlements import EntitlementLedger
-from digistore.entitlements.rules import Fact, FactKind, FactState, decide
+from digistore.entitlements.facts import Fact, FactKind, FactState
+from digistore.entitlements.rules import decide
 from digistore.settings import AccessPolicy, Effect
 
 AT = datetime(2026, 1, 1, 12, 30, 15, 123456, tzinfo=UTC)
@@ -155,9 +156,9 @@ def a_life(grant_id: str, price: int) -> list[Fact]:
 
 def facts(ledger: EntitlementLedger, grant_id: str) -> list[Fact]:
     """Return the facts of one grant."""
-    return list(run(ledger.facts(grant_id)))  # type: ignore[arg-type]
+    return list(run(ledger.facts(grant_id)))
 
 
 def grants(ledger: EntitlementLedger, holder: str, product: str) -> list[str]:
     """Return the grants of a holder and product."""
-    return list(run(ledger.grants(holder, product)))  # type: ignore[arg-type]
+    return list(run(ledger.grants(holder, product)))

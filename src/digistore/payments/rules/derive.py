@@ -94,14 +94,19 @@ def _answer_requests(book: Book, order: OrderFacts) -> None:
 def assign_refunds(book: Book, covering: PaymentFacts) -> None:
     """Say which lines a refund is of, where the gateway does not: one line, or all of the money."""
     refunds = [one for one in book.refunds_of(covering) if one.state in MONEY_IS_BACK]
-    unassigned = [one for one in refunds if not one.assigned]
     total = sum(line.total for line in book.lines)
+    # A refund may have found every line reserved by another one that was refused later, or its
+    # payment may cover the order only since: it is assigned when there is something to assign.
+    surplus = covering.captured > total + covering.tax
+    late = any(left_on(book, line) for line in book.lines) and not surplus
+    unassigned = [one for one in refunds if not one.assigned or (late and not one.lines)]
     all_back = sum(one.amount for one in refunds) >= total
     for refund in unassigned:
         if len(book.lines) == 1 or all_back:
             spread_refund(book, refund, book.lines)
             book.settle_action(ActionKind.UNASSIGNED_REVERSAL, refund.id, "assign", "by itself")
         else:
+            refund.assigned = False
             book.act(ActionKind.UNASSIGNED_REVERSAL, refund.id, covering)
 
 
@@ -265,9 +270,8 @@ def take_outcomes(book: Book, outcomes: Mapping[str, Outcome], *, refund_duplica
 def return_duplicates(book: Book, *, refund_duplicates: bool) -> None:
     """Begin to give back payments that came a second time for the same order."""
     for payment in book.payments:
-        fresh = book.was(payment)
-        judged = fresh is None or fresh.disposition is None
-        if payment.disposition is not Disposition.DUPLICATE or not judged or not payment.captured:
+        _sum(book, payment)  # what a bank asks for cannot be given back as well
+        if payment.disposition is not Disposition.DUPLICATE or not payment.left:
             continue
         if refund_duplicates and payment.gateway != "external":
             _give_back(book, payment, payment.left, f"rf:dup:{payment.id}", [])

@@ -49,6 +49,7 @@ PAYMENT_STATES: Mapping[PayState, PaymentState] = {
     PayState.PENDING: PaymentState.PENDING,
     PayState.FAILED: PaymentState.FAILED,
     PayState.PAID: PaymentState.SUCCEEDED,
+    PayState.EXPIRED: PaymentState.CANCELED,
 }
 UNSETTLED_DISPUTE = frozenset({DisputeState.WARNING, DisputeState.OPEN})
 PENDING_CHECK = timedelta(hours=1)
@@ -92,7 +93,7 @@ def _merge_payment(book: Book, snapshot: PaymentSnapshot) -> PaymentFacts | None
         return None
     known = next((one for one in book.payments if _is_it(one, snapshot)), None)
     if known is None:
-        if told is None and not snapshot.refunds and not snapshot.disputes:
+        if told in {None, PaymentState.CANCELED} and not snapshot.refunds and not snapshot.disputes:
             return None  # a card was declined inside an open checkout: nothing happened
         known = PaymentFacts(
             id=book.new_id("pay"),
