@@ -134,7 +134,9 @@ class Oracle:
                 " JOIN digistore_disputes d ON d.id = l.dispute_id WHERE d.assigned = 1"
             )
         }
-        purchases = dict(self.rows("SELECT order_line_id, id FROM digistore_purchased_products"))
+        purchases: dict[Any, Any] = dict(
+            self.rows("SELECT order_line_id, id FROM digistore_purchased_products")
+        )
         paid_at = [one for one in order.checkouts if one.own_payment_id == order.covering]
         refunds = [one.told for pay in paid_at for one in pay.refunds if one.told.state in BACK]
         disputes = [one for pay in paid_at for one in pay.disputes]
@@ -153,7 +155,7 @@ class Oracle:
             words.append(self.operators.get(purchases.get(line.id, ""), "live"))
             yield line, max(words, key=STRICTNESS.index)
 
-    def _word(self, order: Order, line: Line, dispute: Any, taken: Mapping[str, str]) -> str:
+    def _word(self, order: Order, line: Line, dispute: Any, taken: Mapping[str, str]) -> str:  # noqa: PLR0911  one answer for each case
         if dispute.state is DisputeState.WARNING:
             return OF_EFFECT[self.policy.dispute_warning]
         if dispute.state is DisputeState.OPEN:
@@ -216,7 +218,9 @@ class Oracle:
 
     def check_support(self) -> None:
         """Help that is paid is at work, unless nobody may open the product or its money is back."""
-        states = dict(self.rows("SELECT order_line_id, state FROM digistore_support_requests"))
+        states: dict[Any, Any] = dict(
+            self.rows("SELECT order_line_id, state FROM digistore_support_requests")
+        )
         asked = {
             subject
             for (subject,) in self.rows(
@@ -279,7 +283,7 @@ class Oracle:
             assert asked, f"{checkout.captured} opened nothing and lie at {checkout.id}"
 
     def check_refunds(self) -> None:
-        """Each refund at the bank is in the books once, in the same state, and none waits unsent."""
+        """Each refund at the bank is in the books once, in its state, and none waits unsent."""
         told = {
             one.told.id: (one.told.money.amount, str(one.told.state))
             for checkout in self._checkouts()

@@ -10,7 +10,8 @@ from digistore import Money
 from digistore.blocking import run
 from digistore.database import Transaction
 from digistore.entitlements import EntitlementLedger, MemoryLedger, SqlLedger
-from digistore.entitlements.rules import Fact, FactKind, FactState, Grant, choose, decide
+from digistore.entitlements.facts import Fact, FactKind, FactState
+from digistore.entitlements.rules import Grant, choose, decide
 from digistore.settings import AccessPolicy, Effect
 from digistore.testing.ledger import AT, Holding, LedgerContract, facts, grants
 from tests.payments.memory import MemoryShop

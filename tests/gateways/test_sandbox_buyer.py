@@ -166,7 +166,7 @@ def test_delayed_money_may_never_arrive(sandbox: SandboxGateway) -> None:
 
 
 @pytest.mark.parametrize("ok", [True, False])
-def test_clearing_twice_is_clearing_once(sandbox: SandboxGateway, ok: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_clearing_twice_is_clearing_once(sandbox: SandboxGateway, ok: bool) -> None:
     checkout = delayed(sandbox)
 
     assert sandbox.clear(checkout, ok) == sandbox.clear(checkout, ok)

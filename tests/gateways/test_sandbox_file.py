@@ -117,7 +117,7 @@ def test_processes_do_not_lose_each_others_work(path: Path, clock: FrozenClock) 
 def test_threads_refund_a_payment_once(
     path: Path,
     clock: FrozenClock,
-    in_file: bool,  # noqa: FBT001 - a parameter of the test
+    in_file: bool,
     rounds: int,
 ) -> None:
     sandbox = SandboxGateway(path if in_file else None, clock=clock)

@@ -33,7 +33,7 @@ class LifeOfTwoCheckouts(RuleBasedStateMachine):
         self.paid: dict[str, Money] = {}
 
     @initialize(pend=st.booleans())
-    def choose_how_refunds_go(self, pend: bool) -> None:  # noqa: FBT001 - drawn by name
+    def choose_how_refunds_go(self, pend: bool) -> None:
         self.sandbox.refunds_pend = pend
 
     @rule(name=NAMES, outcome=st.sampled_from(["paid", "delayed", "declined"]), amount=AMOUNTS)
@@ -42,7 +42,7 @@ class LifeOfTwoCheckouts(RuleBasedStateMachine):
             self.sandbox.pay(self.checkouts[name], outcome, amount=amount)
 
     @rule(name=NAMES, ok=st.booleans())
-    def clear(self, name: str, ok: bool) -> None:  # noqa: FBT001 - drawn by name
+    def clear(self, name: str, ok: bool) -> None:
         with suppress(DigistoreError):
             self.sandbox.clear(self.checkouts[name], ok)
 
@@ -68,13 +68,13 @@ class LifeOfTwoCheckouts(RuleBasedStateMachine):
             self.sandbox.dashboard_refund(self.checkouts[name], amount)
 
     @rule(name=NAMES, ok=st.booleans())
-    def end_refund(self, name: str, ok: bool) -> None:  # noqa: FBT001 - drawn by name
+    def end_refund(self, name: str, ok: bool) -> None:
         end = self.sandbox.clear_refund if ok else self.sandbox.fail_refund
         with suppress(DigistoreError):
             end(self.checkouts[name])
 
     @rule(name=NAMES, amount=AMOUNTS, warning=st.booleans())
-    def dispute(self, name: str, amount: Money | None, warning: bool) -> None:  # noqa: FBT001 - drawn by name
+    def dispute(self, name: str, amount: Money | None, warning: bool) -> None:
         with suppress(DigistoreError):
             self.sandbox.open_dispute(self.checkouts[name], amount, warning=warning)
 

@@ -138,7 +138,7 @@ def test_waiting_money_counts_as_given_back(sandbox: SandboxGateway) -> None:
 @pytest.mark.parametrize("refunds_pend", [True, False])
 def test_a_refund_can_fail_even_after_it_succeeded(
     sandbox: SandboxGateway,
-    refunds_pend: bool,  # noqa: FBT001 - a parameter of the test
+    refunds_pend: bool,
 ) -> None:
     sandbox.refunds_pend = refunds_pend
     checkout = paid(sandbox)

@@ -177,13 +177,13 @@ def test_whatever_the_header_says_it_proves_nothing(value: str) -> None:
     "secret",
     ["", " ", " " * 40, "fifteen letters", [], [""], [NEW, ""], [NEW, None], None, b"x" * 40],
 )
-def test_a_secret_that_is_none_is_refused(secret: Any) -> None:  # noqa: ANN401 - wrong on purpose
+def test_a_secret_that_is_none_is_refused(secret: Any) -> None:
     with pytest.raises(ConfigError):
         SandboxGateway(webhook_secret=secret)
 
 
 @pytest.mark.parametrize("tolerance", [0, -1, 3601, None, True, 1.5, float("inf")])
-def test_a_tolerance_without_bounds_is_refused(tolerance: Any) -> None:  # noqa: ANN401 - wrong on purpose
+def test_a_tolerance_without_bounds_is_refused(tolerance: Any) -> None:
     with pytest.raises(ConfigError):
         SandboxGateway(tolerance=tolerance)
 

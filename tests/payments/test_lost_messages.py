@@ -19,8 +19,8 @@ from digistore.blocking import run as wait_for
 from digistore.catalog import Product
 from digistore.errors import GatewayError, InvalidTransition, NotRefundable
 from digistore.gateways import RefundSnapshot
-from digistore.gateways.sandbox import SandboxGateway
 from digistore.gateways.port import RefundRequest
+from digistore.gateways.sandbox import SandboxGateway
 from digistore.orders import Checkout
 from digistore.settings import Settings
 from digistore.testing import FrozenClock, check_invariants

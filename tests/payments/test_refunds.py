@@ -192,7 +192,7 @@ def test_a_pending_refund_is_finished_without_a_message(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("pend", [True, False])
-def test_a_refund_that_fails_later_gives_access_back(shop: Shop, pend: bool) -> None:  # noqa: FBT001
+def test_a_refund_that_fails_later_gives_access_back(shop: Shop, pend: bool) -> None:
     shop.sandbox.refunds_pend = pend
     book = shop.product()
     checkout = shop.buy(book)

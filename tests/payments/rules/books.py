@@ -166,7 +166,7 @@ def a_book(*entries: Any, order: OrderFacts | None = None, actor: str = "system"
 
 
 def a_paid_book(*entries: Any, order: OrderFacts | None = None) -> Book:
-    """Make a book whose order is covered by the first payment of *entries*, or by one of its own."""
+    """Make a book whose order is covered by the first payment of *entries*, or by its own."""
     if not any(isinstance(entry, PaymentFacts) for entry in entries):
         total = order.total if order else 2900
         entries = (*entries, a_payment(total, asked=total))

@@ -77,7 +77,7 @@ def test_nothing_is_left_where_the_bank_took_more_than_there_was() -> None:
 
 
 @pytest.mark.parametrize(("amount", "asked"), [(2900, False), (2901, True)])
-def test_more_back_than_was_captured_is_asked_about(amount: int, asked: bool) -> None:  # noqa: FBT001
+def test_more_back_than_was_captured_is_asked_about(amount: int, asked: bool) -> None:
     book = a_paid_book(a_refund(amount))
     assert questions(book) == ([("over_refund", "pay_py_1")] if asked else [])
 
@@ -104,10 +104,10 @@ def test_our_own_refund_that_fails_is_asked_about(state: RefundStatus, origin: s
     ("covered", "canceled", "pending", "expired"), list(product([False, True], repeat=4))
 )
 def test_the_state_of_an_order_follows_from_its_money(
-    covered: bool,  # noqa: FBT001
-    canceled: bool,  # noqa: FBT001
-    pending: bool,  # noqa: FBT001
-    expired: bool,  # noqa: FBT001
+    covered: bool,
+    canceled: bool,
+    pending: bool,
+    expired: bool,
 ) -> None:
     order = an_order(canceled_at=NOON if canceled else None, expired_at=NOON if expired else None)
     book = a_book(order=order)
@@ -318,10 +318,10 @@ def test_the_payment_is_told_of_each_line() -> None:
 )
 def test_a_second_purchase_of_a_product_that_waits(
     before: Outcome | None,
-    allow_repeat: bool,  # noqa: FBT001
+    allow_repeat: bool,
     total: int,
     gateway: str,
-    duplicates: bool,  # noqa: FBT001
+    duplicates: bool,
     then: str,
 ) -> None:  # D8
     line = a_line(total=total, outcome=before, allow_repeat=allow_repeat)
@@ -361,7 +361,7 @@ def test_a_line_without_money_left_is_not_given_back_again() -> None:
         ("external", True, "ask"),
     ],
 )
-def test_a_second_payment_of_an_order(gateway: str, duplicates: bool, then: str) -> None:  # noqa: FBT001
+def test_a_second_payment_of_an_order(gateway: str, duplicates: bool, then: str) -> None:
     book = a_paid_book()
     book.payments.append(a_payment(ref="py_2", gateway=gateway, disposition=Disposition.DUPLICATE))
     for _ in range(2):
@@ -397,7 +397,7 @@ def test_a_line_is_asked_about_while_its_money_is_here(given: int) -> None:
 
 @pytest.mark.parametrize(("allow_repeat", "given"), list(product([False, True], [0, 2900])))
 def test_a_restored_purchase_that_waits_is_asked_about_once(
-    allow_repeat: bool,  # noqa: FBT001
+    allow_repeat: bool,
     given: int,
 ) -> None:
     line = a_line(allow_repeat=allow_repeat)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import combinations, permutations
+from typing import Any
 
 import pytest
 
@@ -145,7 +146,7 @@ def test_money_without_an_attempt_is_compared_with_the_order(gateway: str) -> No
 # Judging a whole book.
 
 
-def a_second(**more: object) -> PaymentFacts:
+def a_second(**more: Any) -> PaymentFacts:
     return a_payment(ref="py_2", **more)
 
 
@@ -210,7 +211,7 @@ def test_a_verdict_covers_or_asks(verdict: Disposition) -> None:
 
 
 @pytest.mark.parametrize(("tax", "asked"), [(0, True), (463, False), (462, True)])
-def test_a_surplus_that_is_no_tax_is_asked_about(tax: int, asked: bool) -> None:  # noqa: FBT001
+def test_a_surplus_that_is_no_tax_is_asked_about(tax: int, asked: bool) -> None:
     book = a_book(a_payment(3363, asked=3363, tax=tax), an_attempt())
     judge_all(book)
     assert [action.kind for action in book.actions] == (["overpaid"] if asked else [])

@@ -1,4 +1,4 @@
-"""What is told is taken in by rank and ticket: every cell of the tables of payments.md, section 2."""
+"""What is told is taken in by rank and ticket: every cell of the tables."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_money_on_its_way_is_counted_in_what_arrives_at_last() -> None:
     merge(book, before, 1)
     merge(book, told("paid", captured=replace_currency(2900)), 2)
     assert (book.payments[0].captured, book.payments[0].currency) == (2900, "EUR")
-    assert {entry.currency for entry in (*book.refunds, *book.disputes)} == {"EUR"}
+    assert {entry.currency for entry in (*book.refunds, *book.disputes)} == {"EUR"}  # type: ignore[attr-defined]
 
 
 def test_a_success_without_an_amount_waits_for_it() -> None:
@@ -166,7 +166,7 @@ def test_a_message_may_be_faster_than_the_answer_to_our_call() -> None:
 
 
 def test_an_attempt_is_known_by_its_checkout_too() -> None:
-    book = a_book(an_attempt("att_0", checkout_id="co_0"), an_attempt())
+    book = a_book(an_attempt(id="att_0", checkout_id="co_0"), an_attempt())
     merge(book, told("paid", reference=None), 1)
     assert [attempt.state for attempt in book.attempts] == ["open", "paid"]
 
