@@ -271,7 +271,8 @@ def return_duplicates(book: Book, *, refund_duplicates: bool) -> None:
     """Begin to give back payments that came a second time for the same order."""
     for payment in book.payments:
         _sum(book, payment)  # what a bank asks for cannot be given back as well
-        if payment.disposition is not Disposition.DUPLICATE or not payment.left:
+        asked = (ActionKind.DUPLICATE, payment.id) in {(a.kind, a.subject) for a in book.actions}
+        if payment.disposition is not Disposition.DUPLICATE or not payment.left or asked:
             continue
         if refund_duplicates and payment.gateway != "external":
             _give_back(book, payment, payment.left, f"rf:dup:{payment.id}", [])
