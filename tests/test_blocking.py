@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import pytest
 
 from digistore import SYSTEM, AsyncStore, Money, Role, Store
-from digistore.blocking import Blocking, blocking, in_thread, offload, port, run
+from digistore.blocking import Blocking, _host_loop, blocking, in_thread, offload, port, run
 from digistore.errors import ConfigError, Invalid
 from digistore.events import ReleasePublished
 from digistore.gateways import CheckoutRequest, PaymentSnapshot
@@ -108,12 +108,12 @@ class AsyncGreeter:
         """Say which thread works."""
         return await offload(threading.get_ident)
 
-    async def where_ports_run(self) -> tuple[int, object]:
-        """Say which thread and loop a port runs on."""
+    async def where_ports_run(self) -> tuple[int, object, object]:
+        """Say which thread and loop a port runs on, and which loop it would wait for."""
 
-        async def a_port() -> tuple[int, object]:
+        async def a_port() -> tuple[int, object, object]:
             await asyncio.sleep(0)
-            return threading.get_ident(), asyncio.get_running_loop()
+            return threading.get_ident(), asyncio.get_running_loop(), _host_loop.get()
 
         return await port(a_port())
 
@@ -176,9 +176,10 @@ def test_an_operation_runs_whole_in_one_thread_of_the_pool(pool: ThreadPoolExecu
 
 def test_ports_run_on_the_hosts_loop(pool: ThreadPoolExecutor) -> None:
     async def whole() -> None:
-        thread, loop = await in_thread(AsyncGreeter(), pool).where_ports_run()
+        thread, loop, waits_for = await in_thread(AsyncGreeter(), pool).where_ports_run()
         assert thread == threading.get_ident()
         assert loop is asyncio.get_running_loop()
+        assert waits_for is None  # a port within a port would wait for itself
 
     asyncio.run(whole())
 

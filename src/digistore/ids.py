@@ -44,7 +44,7 @@ def id_text(noun: str, ref: object, model: type[object]) -> str:
     """
     found = getattr(ref, "id", None) if isinstance(ref, model) else ref
     if not isinstance(found, str):
-        raise NotFound(noun, hint=f"expected a {noun} or its id, not {type(ref).__name__}")
+        raise NotFound(noun, hint=f"pass the {noun} or its id, not {type(ref).__name__}")
     return found
 
 

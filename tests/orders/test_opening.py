@@ -57,10 +57,11 @@ def test_W7_a_sandbox_cannot_stand_beside_live_money(kind: Any) -> None:
     open_with(kind)
 
 
-@pytest.mark.parametrize("names", [("a", "a"), ("free",), ("external",), ("a", "external")])
-def test_gateways_have_names_of_their_own(kind: Any, names: tuple[str, ...]) -> None:
-    with pytest.raises(ConfigError, match="names of their own"):
-        open_with(kind, *(SandboxGateway(name=name) for name in names))
+def test_gateways_have_names_of_their_own(kind: Any) -> None:
+    for names in (("a", "a"), ("free",), ("external",), ("a", "external"), ("a", "b", "a")):
+        with pytest.raises(ConfigError, match="name"):
+            open_with(kind, *(SandboxGateway(name=name) for name in names))
+    open_with(kind, *(SandboxGateway(name=name) for name in ("a", "A", "b")))
 
 
 def test_a_checkout_lives_no_longer_than_its_key_less_four_hours(kind: Any) -> None:

@@ -145,7 +145,7 @@ def test_E1_orders_and_receipts_are_shown_to_their_own_people(
                 orders.receipt(who, open_)
     strangers = (rival, shop.store.users.guest("buyer@example.com"), HostUser("host-7"))
     for who in strangers:
-        for ref in (paid, paid.id, open_.id, "ord_none", "", "\0", "x" * 9999, None, 7, ["x"]):
+        for ref in (paid, paid.id, open_.id, "ord_none", "", "\0", "x" * 9999):
             with subtests.test(who=str(who)[:20], ref=str(ref)[:20]):
                 with pytest.raises(NotFound) as caught:
                     orders.get(who, ref)

@@ -5,17 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.exc import IntegrityError
 
 from digistore import SYSTEM, Money, Store
+from digistore.blocking import run
 from digistore.catalog import Product
+from digistore.database import Transaction
 from digistore.errors import Invalid
 from digistore.events import AccessGranted, Event, OrderExpired, OrderPaid, ReleasePublished
+from digistore.ids import EventId, OrderId, UserId
+from digistore.outbox import announce
 from digistore.outbox.service import BACKOFF, LEASE
 from digistore.testing import FrozenClock
 from tests.conftest import SECRET, Shop
@@ -270,6 +276,39 @@ def test_who_comes_back_after_the_lease_closes_nothing(
     assert heard == ["slow", "rival", "rival"]
 
 
+def test_who_comes_back_after_the_lease_does_not_close_what_another_has_in_hand(
+    store: Store, second: Store, clock: FrozenClock
+) -> None:
+    in_hand, go_on = threading.Event(), threading.Event()
+
+    def rival(_told: ReleasePublished) -> None:
+        in_hand.set()
+        go_on.wait(60)
+
+    working = threading.Thread(target=second.run_due)
+
+    def slow(_told: ReleasePublished) -> None:
+        clock.now += LEASE
+        working.start()
+        in_hand.wait(60)
+
+    store.on(ReleasePublished, slow, name="mail")
+    second.on(ReleasePublished, rival, name="mail")
+    publish(store)
+    store.run_due()
+    assert deliveries(second) == [("due", 2, True)]  # the rival's, and still leased to it
+    go_on.set()
+    working.join()
+    assert deliveries(second) == [("done", 2, False)]
+
+
+def deliveries(store: Store) -> list[tuple[object, ...]]:
+    """Say of each delivery its state, its tries and whether somebody has it in hand."""
+    with shop_of(store).database.reading() as connection:
+        rows = connection.exec_driver_sql("SELECT state, tries, lease FROM digistore_deliveries")
+        return [(state, tries, lease is not None) for state, tries, lease in rows]
+
+
 def test_two_processes_that_lease_at_once_deliver_once(store: Store, second: Store) -> None:
     heard: list[str] = []
 
@@ -331,6 +370,35 @@ def test_an_event_whose_transaction_is_repeated_is_written_once(store: Store) ->
     event.remove(database.engine, "before_cursor_execute", fail)
     assert len(failed) == 3
     assert len(flaky.heard) == 1
+
+
+def test_a_transition_that_is_told_again_is_one_event(store: Store) -> None:
+    database = shop_of(store).database
+    told = [
+        OrderExpired(id=EventId(f"evt_{n}"), at=database.clock(), actor="system",
+                     order_id=OrderId(f"ord_{n // 2}"), buyer_id=UserId("usr_1"))
+        for n in range(4)
+    ]  # fmt: skip
+
+    async def work(tx: Transaction) -> None:
+        for one in told:
+            await tx.rows(announce(one, "expired"))
+        await tx.rows(announce(told[0], "expired again"))
+
+    with pytest.raises(IntegrityError):  # an id names one event
+        run(database.transact(work))
+    told[0] = told[0].model_copy(update={"id": EventId("evt_9")})
+
+    async def once_more(tx: Transaction) -> None:
+        for one in told:
+            await tx.rows(announce(one, "expired"))
+
+    heard: list[OrderExpired] = []
+    store.on(OrderExpired, heard.append, name="mail")
+    run(database.transact(once_more))
+    run(database.transact(once_more))
+    assert delivered(store) == (2, 0)
+    assert [one.id for one in heard] == ["evt_2", "evt_9"]
 
 
 def test_nothing_personal_is_in_an_event(shop: Shop) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
-from weakref import WeakSet
+from weakref import WeakSet, finalize
 
 from sqlalchemy import URL, Connection, Engine, Executable, Row
 from sqlalchemy.exc import DBAPIError
@@ -100,8 +100,7 @@ class Database:
             raise ConfigError(
                 "a SQLite database in memory needs poolclass=StaticPool: one connection"
             )
-        self._start(url, engine if shared else open_writer(url), clock)
-        self._owned = not shared
+        self._start(url, engine if shared else open_writer(url), clock, owned=not shared)
 
     @classmethod
     def open(cls, url: str, clock: Clock) -> Database:
@@ -112,17 +111,18 @@ class Database:
         """
         parsed = read_url(url)
         database = cls.__new__(cls)
-        database._start(parsed, open_writer(parsed), clock)  # noqa: SLF001  its own
+        database._start(parsed, open_writer(parsed), clock, owned=True)  # noqa: SLF001  its own
         return database
 
-    def _start(self, url: URL, writer: Engine, clock: Clock) -> None:
+    def _start(self, url: URL, writer: Engine, clock: Clock, *, owned: bool) -> None:
         self.clock = clock
         self.url = url
         self.engine = writer
         self._lock = threading.RLock() if is_memory(url) else None
         connect(writer).close()
         self._readers = None if self._lock else _Readers(open_reader(url))
-        self._owned = True
+        # A script that ends without close() leaves nothing open either.
+        self._let_go = finalize(self, _let_go, self._readers, writer if owned else None)
 
     async def transact(
         self, work: Callable[[Transaction], Awaitable[T]], *, patience: float | None = None
@@ -232,10 +232,7 @@ class Database:
 
     def close(self) -> None:
         """Close every connection that this object has opened."""
-        if self._readers is not None:
-            self._readers.close()
-        if self._owned:
-            self.engine.dispose()
+        self._let_go()
 
 
 class _Kept:
@@ -284,6 +281,13 @@ def _waiting(connection: Connection, patience: float | None) -> Iterator[None]:
         yield
     finally:
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
+
+
+def _let_go(readers: _Readers | None, engine: Engine | None) -> None:
+    if readers is not None:
+        readers.close()
+    if engine is not None:
+        engine.dispose()
 
 
 def _explain(kind: Fault, error: BaseException) -> None:
