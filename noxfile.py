@@ -149,13 +149,15 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run the tests on each supported Python that is found, but for the contract suites.
+    """Run the tests on this Python, and the rules of the domain on each other one that is found.
 
-    The long ones, hundreds of random lives and races, run on this Python alone.
+    What belongs to the contract suites is left to the session of that name.
     """
     install(session, "test")
-    chosen = [] if session.python == CURRENT else ["-m", "not long"]
-    pytest(session, "--ignore=tests/contract", *chosen)
+    if session.python == CURRENT or session.posargs:
+        pytest(session, "--ignore=tests/contract")
+    else:
+        pytest(session, "tests/acceptance/test_domain_rules.py", "tests/test_money.py")
 
 
 @nox.session

@@ -224,6 +224,23 @@ def test_a_part_of_several_lines_that_is_lost_is_asked_about() -> None:
     assert questions(book) == []
 
 
+@pytest.mark.parametrize("state", [RefundStatus.FAILED, RefundStatus.CANCELED])
+def test_a_part_that_failed_is_not_asked_about_any_more(state: RefundStatus) -> None:
+    book = two_lines(a_refund(1000))
+    assert questions(book) == [("unassigned_reversal", "ref_1")]
+    book.refunds[0].state = state
+    derive(book)
+    assert questions(book) == []
+
+
+def test_a_part_is_asked_about_as_long_as_it_is_lost() -> None:
+    book = two_lines(a_dispute(1500, "lost"))
+    for state, asked in [("won", []), ("lost", [("unassigned_reversal", "dis_1")]), ("open", [])]:
+        book.disputes[0].state = DisputeState(state)
+        derive(book)
+        assert questions(book) == asked
+
+
 # What buyers asked for.
 
 

@@ -107,21 +107,24 @@ def assign_refunds(book: Book, covering: PaymentFacts) -> None:
             book.settle_action(ActionKind.UNASSIGNED_REVERSAL, refund.id, "assign", "by itself")
         else:
             refund.assigned = False
-            book.act(ActionKind.UNASSIGNED_REVERSAL, refund.id, covering)
+            book.ask_again(ActionKind.UNASSIGNED_REVERSAL, refund.id, covering)
+    for refund in book.refunds_of(covering):
+        if refund not in refunds:
+            book.settle_action(ActionKind.UNASSIGNED_REVERSAL, refund.id, "keep", "it failed")
 
 
 def assign_disputes(book: Book, covering: PaymentFacts) -> None:
-    """Say which lines a lost dispute takes: one line, or all of the money; else ask."""
+    """Say which lines a dispute takes while it is lost: one line, or all of the money; else ask."""
     total = sum(line.total for line in book.lines)
     for dispute in book.disputes_of(covering):
         if dispute.state not in LOSES:
-            continue
-        if len(book.lines) == 1 or dispute.amount >= total:
+            book.settle_action(ActionKind.UNASSIGNED_REVERSAL, dispute.id, "keep", "not lost")
+        elif len(book.lines) == 1 or dispute.amount >= total:
             dispute.lines |= {line.id for line in book.lines}
             dispute.assigned = True
             book.settle_action(ActionKind.UNASSIGNED_REVERSAL, dispute.id, "assign", "by itself")
         elif not dispute.assigned:
-            book.act(ActionKind.UNASSIGNED_REVERSAL, dispute.id, covering)
+            book.ask_again(ActionKind.UNASSIGNED_REVERSAL, dispute.id, covering)
 
 
 def left_on(book: Book, line: LineFacts) -> int:
