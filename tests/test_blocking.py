@@ -216,6 +216,13 @@ def test_A2_a_forgotten_await_has_no_truth_value(pool: ThreadPoolExecutor) -> No
     asyncio.run(_awaited(pending))
 
 
+def test_A2_a_forgotten_await_has_no_attributes(pool: ThreadPoolExecutor) -> None:
+    pending: Any = in_thread(AsyncGreeter(), pool).greet("Ada")
+    with pytest.raises(AttributeError, match=r"await greet\(\.\.\.\) first: it has no upper"):
+        pending.upper()
+    asyncio.run(_awaited(pending))
+
+
 def test_an_operation_that_is_never_awaited_warns(pool: ThreadPoolExecutor) -> None:
     pending = in_thread(AsyncGreeter(), pool).greet("Ada")
     with pytest.warns(RuntimeWarning, match=r"greet\(\) was never awaited"):
