@@ -445,3 +445,17 @@ def test_a_request_that_is_refused_leaves_all_as_it_is(shop: Shop) -> None:
         shop.operator, action(shop, "refund_requested"), choice="keep", reason="too late"
     )
     assert (waiting(shop), access(shop, book), shop.count("refunds")) == ([], "live", 0)
+
+
+def test_what_was_refused_may_be_asked_again(shop: Shop) -> None:
+    checkout = shop.buy(shop.product())
+    ask = shop.store.payments.request_refund
+    for number, reason in enumerate(("please", "it broke", "it broke again"), start=1):
+        asked = ask(shop.buyer, checkout.order, reason=reason)
+        assert (asked.reason, asked.resolved_at) == (reason, None)
+        assert waiting(shop) == ["refund_requested"]
+        assert events(shop).count("RefundRequested") == number
+        assert events(shop).count("ActionNeeded") == number
+        shop.clock.go(minutes=1)
+        shop.store.payments.resolve(shop.operator, asked, choice="keep", reason="too late")
+    assert waiting(shop) == []
