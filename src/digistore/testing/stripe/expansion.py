@@ -1,0 +1,103 @@
+"""``expand``: ids that become the objects they name, and lists that are shown only when asked for.
+
+Which fields can be expanded is read from the SDK's annotations.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from digistore.testing.stripe.errors import BadParameters, not_modelled
+from digistore.testing.stripe.sdk import CLASSES, inner_class, object_class, shape
+from digistore.testing.stripe.world import Account, Object
+
+Include = Callable[[Account, Object], Object]
+
+_DEEPEST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    text: str
+    parts: tuple[str, ...]
+
+
+class Expansion:
+    """Expands replies of one account; *includes* make what is only shown when it is asked for."""
+
+    def __init__(self, account: Account, includes: Mapping[tuple[str, str], Include]) -> None:
+        self._account = account
+        self._includes = includes
+
+    def apply(self, reply: Object, paths: list[str]) -> Object:
+        """Return a copy of *reply* with all *paths* expanded.
+
+        Raises:
+            BadParameters: a path names no field, or one that cannot be expanded.
+            ApiError: the field holds what the double does not model.
+        """
+        reply = copy.deepcopy(reply)
+        for text in paths:
+            parts = tuple(text.split("."))
+            if len(parts) > _DEEPEST:
+                message = f"You cannot expand more than {_DEEPEST} levels of a property: {text}"
+                raise BadParameters(message, param="expand")
+            self._walk(reply, _class_of(reply), parts, _Path(text, parts))
+        return reply
+
+    def _walk(self, at: Object, found: type | None, parts: tuple[str, ...], path: _Path) -> None:
+        if not parts:
+            return
+        if at.get("object") == "list":
+            self._walk_list(at, parts, path)
+            return
+        field, *rest = parts
+        if found is None or field not in shape(found).fields:
+            raise _refusal(path)
+        key = (str(at.get("object")), field)
+        if field in shape(found).includable and field not in at:
+            if key not in self._includes:
+                raise not_modelled(f"the list {field}", "expand")
+            at[field] = copy.deepcopy(self._includes[key](self._account, at))
+        if isinstance(at.get(field), str):
+            at[field] = self._resolve(at[field], found, field, path)
+        elif not rest and not self._is_shown(at.get(field), found, field):
+            raise _refusal(path)
+        self._go_on(at.get(field), inner_class(found, field), tuple(rest), path)
+
+    def _walk_list(self, at: Object, parts: tuple[str, ...], path: _Path) -> None:
+        if parts[0] != "data":
+            raise _refusal(path)
+        for one in at["data"]:
+            self._walk(one, _class_of(one), parts[1:], path)
+
+    def _go_on(self, value: object, inner: type | None, rest: tuple[str, ...], path: _Path) -> None:
+        values = value if isinstance(value, list) else [value]
+        for one in values:
+            if isinstance(one, dict):
+                self._walk(one, _class_of(one) or inner, rest, path)
+
+    def _resolve(self, given: str, found: type, field: str, path: _Path) -> Object:
+        if field not in shape(found).expandable:
+            raise _refusal(path)
+        meant = self._account.get(given)
+        if meant is None:
+            raise not_modelled(f"the expansion of {field}", "expand")
+        return copy.deepcopy(meant)
+
+    @staticmethod
+    def _is_shown(value: object, found: type, field: str) -> bool:
+        # An expandable field that is null stays null; what is expanded or a list is there already.
+        known = shape(found)
+        return field in known.expandable | known.includable or isinstance(value, dict | list)
+
+
+def _class_of(one: Object) -> type | None:
+    noun = one.get("object")
+    return object_class(noun) if noun in CLASSES else None
+
+
+def _refusal(path: _Path) -> BadParameters:
+    return BadParameters(f"This property cannot be expanded ({path.text}).", param="expand")
