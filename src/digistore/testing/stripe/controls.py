@@ -286,8 +286,7 @@ class Controls:
         for account in self._world.accounts:
             sessions.let_time_pass(account)
         if checkout is None:
-            found = [event for account in self._world.accounts for event in account.all("event")]
-            return sorted(found, key=lambda event: event["created"])
+            return [self._world.event(event_id)[1] for event_id in self._world.told]
         account, session = self._session(checkout)
         return [
             event

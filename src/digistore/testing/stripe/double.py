@@ -1,4 +1,4 @@
-"""`StripeDouble`: Stripe as a shop meets it, on loopback, without an account and without a network."""
+"""`StripeDouble`: Stripe as a shop meets it, on loopback, with no account and no network."""
 
 from __future__ import annotations
 
@@ -69,6 +69,7 @@ class StripeDouble(Controls):
         """Begin to listen on a free port; `close` ends it."""
         self._server = Server(self)
         self._world.base_url = self._server.url
+        self._faults.begin()
         self._server.open()
 
     def close(self) -> None:
@@ -80,7 +81,7 @@ class StripeDouble(Controls):
         server, self._server = self._server, None
         if server is None:
             return
-        self._faults.release()
+        self._faults.end()
         server.close()
         if server.failures:
             message = "the Stripe double failed, so what it answered is worth nothing"

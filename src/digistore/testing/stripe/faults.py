@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from dataclasses import dataclass
-from threading import Event, Lock
+from threading import Condition, Lock
 from typing import Literal, TypeAlias, get_args
 
 from digistore.errors import Invalid
@@ -37,8 +37,10 @@ class Faults:
     def __init__(self) -> None:
         self._planned: deque[Fault] = deque()
         self._lock = Lock()
-        self._held = Event()
-        self._released = Event()
+        self._turn = Condition()
+        self._held = 0
+        self._releases = 0
+        self._over = False
 
     def plan(
         self, fault: FaultName, times: int, method: str | None = None, path: str | None = None
@@ -67,19 +69,35 @@ class Faults:
         return None
 
     def hold(self) -> None:
-        """Hold a slow request until `release`."""
-        self._held.set()
-        self._released.wait(PATIENCE)
-        self._released.clear()
+        """Hold a slow request until `release`, at most a minute."""
+        with self._turn:
+            before = self._releases
+            self._held += 1
+            self._turn.notify_all()
+            self._turn.wait_for(lambda: self._over or self._releases > before, PATIENCE)
+            self._held -= 1
 
     def wait_until_held(self, patience: float) -> bool:
-        """Wait until a slow request is at work, at most *patience* seconds, and say if one is."""
-        return self._held.wait(patience)
+        """Wait until a slow request is held, at most *patience* seconds, and say if one is."""
+        with self._turn:
+            return self._turn.wait_for(lambda: self._held > 0, patience)
 
     def release(self) -> None:
-        """Let a slow request go on."""
-        self._held.clear()
-        self._released.set()
+        """Let all slow requests go on that are held now."""
+        with self._turn:
+            self._releases += 1
+            self._turn.notify_all()
+
+    def end(self) -> None:
+        """Hold nothing any more."""
+        with self._turn:
+            self._over = True
+            self._turn.notify_all()
+
+    def begin(self) -> None:
+        """Hold again what is slow."""
+        with self._turn:
+            self._over = False
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -87,23 +87,24 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.disconnected(self.connection)
         super().finish()
 
-    def do_GET(self) -> None:  # noqa: N802 - http.server's name
+    def do_GET(self) -> None:
         self._answer()
 
-    def do_POST(self) -> None:  # noqa: N802 - http.server's name
+    def do_POST(self) -> None:
         self._answer()
 
-    def do_DELETE(self) -> None:  # noqa: N802 - http.server's name
+    def do_DELETE(self) -> None:
         self._answer()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
         """Say nothing: `StripeDouble.requests` tells more."""
 
     def _answer(self) -> None:
-        length = int(self.headers.get("Content-Length", "0"))
-        if not 0 <= length <= _LONGEST_BODY:
-            self.send_error(413)
+        told = self.headers.get("Content-Length", "0")
+        length = int(told) if told.isdecimal() else _LONGEST_BODY + 1
+        if length > _LONGEST_BODY:
             self.close_connection = True
+            self.send_error(413)
             return
         path, _, query = self.path.partition("?")
         headers = {name.lower(): value for name, value in self.headers.items()}

@@ -87,7 +87,8 @@ def _refusal(error: ValidationError) -> BadParameters:
     if error.validator == "additionalProperties":
         extra = sorted(set(error.instance) - set(error.schema["properties"]))
         names = [name_of([*path, one]) for one in extra]
-        message = f"Received unknown parameter{'s'[: len(names) - 1]}: {', '.join(names)}"
+        noun = "parameter" if len(names) == 1 else "parameters"
+        message = f"Received unknown {noun}: {', '.join(names)}"
         return BadParameters(message, code="parameter_unknown", param=names[0])
     if error.validator == "required":
         absent = next(one for one in said if one not in error.instance)

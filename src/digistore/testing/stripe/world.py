@@ -125,15 +125,13 @@ class Account:
         """Return all objects of a noun, the newest first."""
         return [one for one in reversed(self._objects.values()) if one["object"] == noun]
 
-    def tell(self, event_type: str, about: Object, *, previous: Object | None = None) -> Object:
-        """Write down an event about an object as it is now."""
-        data: Object = {"object": copy.deepcopy(about)}
-        if previous is not None:
-            data["previous_attributes"] = previous
+    def tell(self, event_type: str, about: Object, *, at: int | None = None) -> Object:
+        """Write down an event about an object as it is now; it happened *at* that time (now)."""
         origin = self.world.origin
         fields: Object = {
             "api_version": self.world.event_api_version,
-            "data": data,
+            "created": self.now if at is None else at,
+            "data": {"object": copy.deepcopy(about)},
             "pending_webhooks": 1,
             "request": {
                 "id": origin and origin.request_id,
@@ -145,6 +143,7 @@ class Account:
         event = self.add("event", **fields)
         if not self.connected:
             del event["account"]  # there or not there, never null
+        self.world.told.append(event["id"])
         self.world.outgoing.append(event["id"])
         return event
 
@@ -160,6 +159,7 @@ class Account:
         """Tell the same fact once more, under an id of its own, as Stripe may."""
         again = copy.deepcopy(event) | {"id": self.world.ids.new("event")}
         self._objects[again["id"]] = again
+        self.world.told.append(again["id"])
         return again
 
 
@@ -173,6 +173,7 @@ class World:
         self.ids = Ids(seed, livemode=livemode)
         self.origin: Origin | None = None
         self.base_url = ""  # known once the server listens
+        self.told: list[str] = []  # ids of all events, of all accounts
         self.outgoing: list[str] = []  # ids of events that no endpoint has acknowledged
         self.tax_percent = Decimal(0)
         self.refunds_pend = False

@@ -166,25 +166,30 @@ def items_of(account: Account, session_id: str) -> list[Object]:
     return account.checkouts[session_id].items
 
 
-def end(account: Account, session: Object) -> None:
-    """Let an open session expire: nobody can pay it any more."""
+def end(account: Account, session: Object, at: int | None = None) -> None:
+    """Let an open session expire *at* that time (now): nobody can pay it any more."""
     session |= {"status": "expired", "url": None}
     intent = account.get(session["payment_intent"] or "")
     if intent is not None:
         intent |= {
             "status": "canceled",
-            "canceled_at": account.now,
+            "canceled_at": account.now if at is None else at,
             "cancellation_reason": "automatic",
         }
-        account.tell("payment_intent.canceled", intent)
-    account.tell("checkout.session.expired", session)
+        account.tell("payment_intent.canceled", intent, at=at)
+    account.tell("checkout.session.expired", session, at=at)
 
 
 def let_time_pass(account: Account) -> None:
     """Let all open sessions expire whose time has come."""
-    for session in account.all("checkout.session"):
-        if session["status"] == "open" and account.now >= session["expires_at"]:
-            end(account, session)
+    now = account.now
+    over = [
+        session
+        for session in account.all("checkout.session")
+        if session["status"] == "open" and now >= session["expires_at"]
+    ]
+    for session in sorted(over, key=lambda session: session["expires_at"]):
+        end(account, session, session["expires_at"])
 
 
 def _check_modelled(params: Object) -> None:
