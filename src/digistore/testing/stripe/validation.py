@@ -28,10 +28,9 @@ def validate(name: str, tree: Tree) -> dict[str, Any]:
     Raises:
         BadParameters: they break that type.
     """
-    validator = _validator(name)
-    schema: Schema = validator.schema
+    schema = schema_of(name)
     given = _coerce(schema, tree, schema["$defs"])
-    error = best_match(validator.iter_errors(given))
+    error = best_match(_validator(name).iter_errors(given))
     if error is not None:
         raise _refusal(error)
     read: dict[str, Any] = given
@@ -84,14 +83,16 @@ def _refusal(error: ValidationError) -> BadParameters:
     path = list(error.absolute_path)
     name = name_of(path)
     said: Any = error.validator_value
+    holder: Any = error.schema
+    given: Any = error.instance
     if error.validator == "additionalProperties":
-        extra = sorted(set(error.instance) - set(error.schema["properties"]))
+        extra = sorted(set(given) - set(holder["properties"]))
         names = [name_of([*path, one]) for one in extra]
         noun = "parameter" if len(names) == 1 else "parameters"
         message = f"Received unknown {noun}: {', '.join(names)}"
         return BadParameters(message, code="parameter_unknown", param=names[0])
     if error.validator == "required":
-        absent = next(one for one in said if one not in error.instance)
+        absent = next(one for one in said if one not in given)
         name = name_of([*path, absent])
         message = f"Missing required param: {name}."
         return BadParameters(message, code="parameter_missing", param=name)
@@ -99,7 +100,7 @@ def _refusal(error: ValidationError) -> BadParameters:
         message = f"Invalid {name}: must be one of {', '.join(map(str, said))}"
         return BadParameters(message, param=name)
     if error.validator == "type" and said == "integer":
-        message = f"Invalid integer: {error.instance}"
+        message = f"Invalid integer: {given}"
         return BadParameters(message, code="parameter_invalid_integer", param=name)
     kind = said if error.validator == "type" else "value"
-    return BadParameters(f"Invalid {kind}: {error.instance}", param=name)
+    return BadParameters(f"Invalid {kind}: {given}", param=name)

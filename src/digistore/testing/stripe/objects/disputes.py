@@ -107,7 +107,8 @@ def update(account: Account, params: Object, dispute_id: str) -> Object:
     details["has_evidence"] = details["has_evidence"] or bool(params.get("evidence"))
     if params.get("submit", "evidence" in params):
         details["submission_count"] += 1
-        change(account, dispute, _UNDER_REVIEW.get(dispute["status"], dispute["status"]))
+        status: str = dispute["status"]
+        change(account, dispute, _UNDER_REVIEW.get(status, status))
     return dispute
 
 

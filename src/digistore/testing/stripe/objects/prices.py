@@ -81,7 +81,8 @@ def _check_price(account: Account, price: Object, name: str) -> None:
 
 def unit_amount(price: Object) -> Decimal:
     """Return what one piece costs."""
-    return Decimal(price.get("unit_amount_decimal", price.get("unit_amount")))
+    name = "unit_amount" if "unit_amount" in price else "unit_amount_decimal"
+    return Decimal(price[name])
 
 
 def _line_item(account: Account, line: Object) -> Object:
