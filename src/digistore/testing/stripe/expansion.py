@@ -63,7 +63,7 @@ class Expansion:
             at[field] = copy.deepcopy(self._includes[key](self._account, at))
         if isinstance(at.get(field), str):
             at[field] = self._resolve(at[field], found, field, path)
-        elif not rest and not self._is_shown(at.get(field), found, field):
+        elif not rest and field not in shape(found).expandable | shape(found).includable:
             raise _refusal(path)
         self._go_on(at.get(field), inner_class(found, field), tuple(rest), path)
 
@@ -86,12 +86,6 @@ class Expansion:
         if meant is None:
             raise not_modelled(f"the expansion of {field}", "expand")
         return copy.deepcopy(meant)
-
-    @staticmethod
-    def _is_shown(value: object, found: type, field: str) -> bool:
-        # An expandable field that is null stays null; what is expanded or a list is there already.
-        known = shape(found)
-        return field in known.expandable | known.includable or isinstance(value, dict | list)
 
 
 def _class_of(one: Object) -> type | None:
