@@ -20,6 +20,8 @@ from digistore.testing.stripe.world import Account, Object, World
 Ending: TypeAlias = Literal["won", "lost", "prevented", "closed"]
 
 _DISPUTABLE = "pay it first"
+_PAID = ("checkout.session.async_payment_succeeded", "checkout.session.completed")
+_REFUNDED = ("refund.created", "refund.failed", "refund.updated")
 _REFUND_MOVES = {"failed": {"pending", "requires_action", "succeeded"}, "succeeded": {"pending"}}
 
 
@@ -69,7 +71,7 @@ class Controls:
         with self._world.caused_by(None):
             account, session = self._session(checkout)
             if session["payment_status"] == "paid" and outcome == "paid":
-                return self._postman.sign(_how_it_was_paid(account, session))
+                return self._postman.sign(account.told(session["id"], *_PAID))
             payer = Payer(email, amount, presented)
             return self._postman.sign(buying.pay(account, session, outcome, payer))
 
@@ -276,7 +278,7 @@ class Controls:
             able = [one for one in known if one["status"] in _REFUND_MOVES[status]]
             refund = (able or known)[0]
             if refund["status"] == status:
-                return self._postman.sign(account.told(refund["id"]))
+                return self._postman.sign(account.told(refund["id"], *_REFUNDED))
             if not able:
                 hint = "make another refund"
                 raise InvalidTransition("refund", refund["status"], status, hint)
@@ -340,15 +342,6 @@ def _url_of(checkout: HasURL) -> str:
         message = "this checkout has no url: there is nothing to pay at the gateway"
         raise Invalid(message, fields={"checkout": "nothing_to_pay"})
     return checkout.url
-
-
-def _how_it_was_paid(account: Account, session: Object) -> Object:
-    types = {"checkout.session.async_payment_succeeded", "checkout.session.completed"}
-    return next(
-        event
-        for event in account.all("event")
-        if event["type"] in types and event["data"]["object"]["id"] == session["id"]
-    )
 
 
 def _is_about(about: Object, session: Object) -> bool:

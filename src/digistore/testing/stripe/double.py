@@ -81,6 +81,7 @@ class StripeDouble(Controls):
         server, self._server = self._server, None
         if server is None:
             return
+        server.hang_up()
         self._faults.end()
         server.close()
         if server.failures:

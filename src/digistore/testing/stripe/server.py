@@ -44,13 +44,16 @@ class Server(ThreadingHTTPServer):
         """Begin to answer."""
         self._thread.start()
 
-    def close(self) -> None:
-        """Hang up on everybody, and give the port back."""
+    def hang_up(self) -> None:
+        """Take no new connection, and end all there are: no reply goes out any more."""
         self.shutdown()
         self._thread.join()
         with self._lock:
             for connection in self._open:
                 _hang_up(connection)
+
+    def close(self) -> None:
+        """Give the port back, once every thread has seen that nobody listens."""
         self.server_close()
 
     def handle_error(self, request: object, client_address: object) -> None:

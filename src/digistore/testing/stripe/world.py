@@ -147,12 +147,12 @@ class Account:
         self.world.outgoing.append(event["id"])
         return event
 
-    def told(self, about: str, event_type: str | None = None) -> Object:
-        """Return the newest event about the object of that id; there must be one."""
+    def told(self, about: str, *types: str) -> Object:
+        """Return the newest event of these types about the object of that id; it must be there."""
         return next(
             event
             for event in self.all("event")
-            if event["data"]["object"]["id"] == about and event_type in {None, event["type"]}
+            if event["data"]["object"]["id"] == about and event["type"] in types
         )
 
     def retell(self, event: Object) -> Object:

@@ -26,6 +26,7 @@ STATUSES = (
 _WARNINGS = frozenset({"warning_needs_response", "warning_under_review", "warning_closed"})
 _OVER = frozenset({"warning_closed", "won", "lost", "prevented"})
 _MONEY_IS_THERE = _WARNINGS | {"won"}
+_TELLING = ("charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed")
 _DAYS_FOR_EVIDENCE = 9
 _SECONDS_OF_A_DAY = 86_400
 
@@ -69,7 +70,7 @@ def change(account: Account, dispute: Object, status: str) -> Object:
     """
     before = dispute["status"]
     if before == status:
-        return account.told(dispute["id"])
+        return account.told(dispute["id"], *_TELLING)
     dispute |= {"status": status, "is_charge_refundable": status in _WARNINGS}
     dispute["payment_method_details"]["card"]["case_type"] = _case(status)
     if before in _MONEY_IS_THERE and status not in _MONEY_IS_THERE:

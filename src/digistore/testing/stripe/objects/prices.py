@@ -30,7 +30,8 @@ def line_items(account: Account, params: Object) -> list[Object]:
     for place, line in enumerate(given):
         _check(account, line, f"line_items[{place}]")
     currencies = {line["price_data"]["currency"].lower() for line in given}
-    currencies |= {params["currency"].lower()} & params.keys() if "currency" in params else set()
+    if "currency" in params:
+        currencies.add(params["currency"].lower())
     if len(currencies) > 1:
         message = "You cannot combine currencies on a single Checkout Session."
         raise invalid(message, param="line_items")
