@@ -11,6 +11,7 @@ import stripe
 from digistore.testing.stripe import StripeDouble
 from digistore.testing.stripe.api import Request
 from digistore.testing.stripe.idempotency import Reply
+from digistore.testing.stripe.objects.disputes import statuses
 from tests.testing.stripe.kit import Shop, intent_of, line, told
 from tests.testing.stripe.walk import walk
 
@@ -83,7 +84,7 @@ def live_a_whole_life(double: StripeDouble) -> None:
     double.open_dispute(intent, warning=True)
     double.warn_of_fraud(intent)
     dispute = api.disputes.list({"payment_intent": intent}).data[0]
-    for status in ("needs_response", "under_review", "lost", "appeal_needs_response", "won"):
+    for status in ("needs_response", "under_review", "lost", *statuses(), "won"):
         double.move_dispute(intent, status)
         api.disputes.retrieve(dispute.id, {"expand": ["charge", "payment_intent"]})
     transfer = api.transfers.list().data[0]

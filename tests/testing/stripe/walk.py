@@ -16,8 +16,8 @@ def _walk(found: dict[str, Any], known: type | None, path: str) -> list[str]:
     noun = found.get("object")
     if noun == "list":
         extra = found.keys() - {"object", "data", "has_more", "url"}
-        inner = [_walk(one, None, f"{path}[]") for one in found["data"]]
-        return [f"{path}.{name}" for name in extra] + sum(inner, [])
+        wrong = [f"{path}.{name} is invented" for name in extra]
+        return wrong + _walk_all(found["data"], None, path)
     if noun in CLASSES:
         known = object_class(noun)
     if known is None:
@@ -33,6 +33,10 @@ def _walk(found: dict[str, Any], known: type | None, path: str) -> list[str]:
     return wrong
 
 
+def _walk_all(found: list[dict[str, Any]], known: type | None, path: str) -> list[str]:
+    return [text for one in found for text in _walk(one, known, f"{path}[]")]
+
+
 def _check(value: object, known: type, name: str, path: str) -> list[str]:
     if value is None:
         return [] if name in shape(known).nullable else [f"{path} is null"]
@@ -41,7 +45,7 @@ def _check(value: object, known: type, name: str, path: str) -> list[str]:
     if isinstance(value, list):
         inner = inner_class(known, name)
         hashes = [one for one in value if isinstance(one, dict)]
-        return sum((_walk(one, inner, f"{path}[]") for one in hashes), [])
+        return _walk_all(hashes, inner, path)
     words = _words(annotation(known, name))
     if words and value not in words:
         return [f"{path} is {value!r}, which is not documented"]

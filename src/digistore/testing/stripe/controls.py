@@ -150,9 +150,9 @@ class Controls:
         return self.move_dispute(checkout, "warning_closed" if state == "closed" else state)
 
     def move_dispute(self, checkout: Payable, status: str) -> SignedEvent:
-        """Bring the newest dispute, or the one named, to any of Stripe's ten statuses."""
-        if status not in disputes.STATUSES:
-            message = f"a dispute's status is one of {', '.join(disputes.STATUSES)}"
+        """Bring the newest dispute, or the one named, to any status that the SDK documents."""
+        if status not in disputes.statuses():
+            message = f"a dispute's status is one of {', '.join(disputes.statuses())}"
             raise Invalid(message, fields={"status": "unknown"})
         with self._world.caused_by(None):
             ref = self._ref(checkout)

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import Any, ForwardRef, Union, get_args, get_origin
+from typing import Any, ForwardRef, Literal, Union, get_args, get_origin
+
+import typing_extensions
 
 CLASSES: Mapping[str, str] = {
     "account": "stripe.Account",
@@ -83,6 +85,18 @@ def shape(found: type) -> Shape:
         nullable=frozenset(nullable - includable - _NEVER_NULL),
         expandable=frozenset(n for n, kind in annotations.items() if _is_expandable(kind)),
         includable=frozenset(includable),
+    )
+
+
+@cache
+def documented(name: str, field: str) -> tuple[str, ...]:
+    """Return the words that the SDK documents for a field, such as the statuses of a dispute."""
+    kind = object_class(name).__annotations__[field]
+    return tuple(
+        word
+        for part in get_args(kind)
+        if get_origin(part) in {Literal, typing_extensions.Literal}
+        for word in get_args(part)
     )
 
 

@@ -6,29 +6,22 @@ from digistore.testing.stripe.errors import invalid, not_modelled
 from digistore.testing.stripe.lists import page
 from digistore.testing.stripe.objects import balance
 from digistore.testing.stripe.objects.metadata import merge_metadata
-from digistore.testing.stripe.sdk import whole_hash
+from digistore.testing.stripe.sdk import documented, whole_hash
 from digistore.testing.stripe.world import Account, Object
 
 URL = "/v1/disputes"
 
-STATUSES = (
-    "warning_needs_response",
-    "warning_under_review",
-    "warning_closed",
-    "needs_response",
-    "under_review",
-    "appeal_needs_response",
-    "appeal_under_review",
-    "won",
-    "lost",
-    "prevented",
-)
 _WARNINGS = frozenset({"warning_needs_response", "warning_under_review", "warning_closed"})
 _OVER = frozenset({"warning_closed", "won", "lost", "prevented"})
 _MONEY_IS_THERE = _WARNINGS | {"won"}
 _TELLING = ("charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed")
 _DAYS_FOR_EVIDENCE = 9
 _SECONDS_OF_A_DAY = 86_400
+
+
+def statuses() -> tuple[str, ...]:
+    """Return all statuses that the installed SDK documents; appeals are new in version 16."""
+    return documented("dispute", "status")
 
 
 def begin(account: Account, charge: Object, amount: int, status: str, reason: str) -> Object:
