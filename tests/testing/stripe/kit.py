@@ -17,6 +17,7 @@ from digistore.testing.stripe import StripeDouble
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PRICE = 2900  # 29.00 EUR
+FOREVER = 10**12  # seconds that a signature may be old: the clock of tests stands still
 
 
 class Shop:
@@ -37,8 +38,8 @@ class Shop:
         session_id = session if isinstance(session, str) else session.id
         return self.stripe.v1.checkout.sessions.retrieve(session_id, {"expand": list(expand)})
 
-    def paid(self, **changed: object) -> Session:
-        session = self.session(**changed)
+    def paid(self, *, key: str | None = None, **changed: object) -> Session:
+        session = self.session(key=key, **changed)
         self.double.pay(session.id)
         return self.now(session)
 

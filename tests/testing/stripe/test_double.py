@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import threading
@@ -56,11 +57,12 @@ def test_a_live_double_says_so() -> None:
     assert double.api_key.startswith("sk_live_")
 
 
-def test_replies_do_not_wait_for_the_ack_of_the_client(double: StripeDouble) -> None:
-    handler = double._server and double._server.RequestHandlerClass
-    assert handler is not None
-    assert handler.disable_nagle_algorithm is True  # type: ignore[attr-defined]
-    assert handler.wbufsize != 0  # type: ignore[attr-defined] # head and body in one segment
+def test_replies_do_not_wait_for_the_ack_of_the_client(shop: Shop) -> None:
+    shop.session()
+    server = shop.double._server
+    assert server is not None
+    [line] = server._open
+    assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
 
 
 def test_a_closed_double_leaves_no_thread_and_no_port(shop: Shop) -> None:
@@ -94,8 +96,6 @@ def test_a_failure_of_the_double_itself_is_raised_when_it_is_closed() -> None:
 
 def test_a_body_of_no_sensible_length_is_refused(double: StripeDouble) -> None:
     assert isinstance(double._server, Server)
-    import socket  # noqa: PLC0415
-
     with socket.create_connection(("127.0.0.1", double._server.server_port), timeout=10) as line:
         line.sendall(b"POST /v1/refunds HTTP/1.1\r\nContent-Length: many\r\n\r\n")
         assert b" 413 " in line.recv(1 << 16).partition(b"\r\n")[0]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import stripe
+from stripe.params.checkout import SessionCreateParams
 
 from digistore.testing.stripe import StripeDouble
 from digistore.testing.stripe.api import Request
 from digistore.testing.stripe.idempotency import Reply
 from digistore.testing.stripe.objects.disputes import statuses
-from tests.testing.stripe.kit import Shop, intent_of, line, told
+from tests.testing.stripe.kit import Shop, asked, intent_of, line, told
 from tests.testing.stripe.walk import walk
 
 
@@ -37,21 +38,18 @@ def live_a_whole_life(double: StripeDouble) -> None:
     double.tax_percent = 19
     customer = api.customers.create({"email": "ada@example.com", "metadata": {"a": "b"}})
     outcomes = ("paid", "delayed", "voucher", "declined")
+    asking = asked(
+        customer=customer.id,
+        automatic_tax={"enabled": True},
+        line_items=[line(tax_behavior="exclusive")],
+        payment_intent_data={
+            "transfer_data": {"destination": seller},
+            "application_fee_amount": 290,
+            "metadata": {"a": "b"},
+        },
+    )
     sessions = [
-        api.checkout.sessions.create(
-            {
-                "mode": "payment",
-                "customer": customer.id,
-                "automatic_tax": {"enabled": True},
-                "line_items": [line(2900, tax_behavior="exclusive")],  # type: ignore[list-item]
-                "success_url": "https://shop.example/thanks",
-                "payment_intent_data": {
-                    "transfer_data": {"destination": seller},
-                    "application_fee_amount": 290,
-                    "metadata": {"a": "b"},
-                },
-            }
-        )
+        api.checkout.sessions.create(cast("SessionCreateParams", asking))
         for _ in (*outcomes, "expired")
     ]
     for session, outcome in zip(sessions, outcomes, strict=False):
@@ -215,8 +213,8 @@ def test_refunds_and_disputes_are_found_by_payment_and_charge(shop: Shop) -> Non
     assert isinstance(charge.latest_charge, stripe.Charge)
     intent, charge_id = intent_of(session), charge.latest_charge.id
     for listing in (shop.stripe.v1.refunds.list, shop.stripe.v1.disputes.list):
-        [by_intent] = listing({"payment_intent": intent}).data  # type: ignore[operator]
-        [by_charge] = listing({"charge": charge_id}).data  # type: ignore[operator]
+        [by_intent] = listing({"payment_intent": intent}).data
+        [by_charge] = listing({"charge": charge_id}).data
         assert by_intent.id == by_charge.id
         assert by_intent.payment_intent == intent
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import stripe
+from stripe.params import RefundCreateParams
 
 from digistore.testing.stripe import money
 from digistore.testing.stripe.objects.disputes import statuses
@@ -213,6 +214,7 @@ def test_nothing_is_refundable_while_the_money_is_disputed(shop: Shop) -> None:
 
 @pytest.mark.parametrize("part", ["reverse_transfer", "refund_application_fee"])
 def test_what_was_never_sent_on_cannot_be_taken_back(shop: Shop, part: str) -> None:
+    params = cast("RefundCreateParams", {"payment_intent": intent_of(shop.paid()), part: True})
     with pytest.raises(stripe.InvalidRequestError) as error:
-        shop.stripe.v1.refunds.create({"payment_intent": intent_of(shop.paid()), part: True})  # type: ignore[misc]
+        shop.stripe.v1.refunds.create(params)
     assert error.value.param == part

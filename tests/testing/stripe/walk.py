@@ -6,6 +6,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from digistore.testing.stripe.sdk import CLASSES, inner_class, object_class, shape
 
+_PLAIN: set[type] = {int, str, bool}
+
 
 def walk(found: dict[str, Any]) -> list[str]:
     """What the SDK's class of *found* does not know, lacks, or types in another way."""
@@ -87,5 +89,5 @@ def _words(kind: object) -> set[object]:
 def _kinds(kind: object) -> set[type]:
     """The plain types that a value may have, if it may have no other."""
     parts = [part for part in _parts(kind) if part is not type(None)]
-    plain = {part for part in parts if isinstance(part, type) and part in {int, str, bool}}
+    plain: set[type] = {part for part in parts if isinstance(part, type) and part in _PLAIN}
     return plain if len(plain) == len(parts) else set()
