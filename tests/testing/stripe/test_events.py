@@ -182,6 +182,17 @@ def test_what_is_not_acknowledged_is_sent_again(shop: Shop) -> None:
     assert down.ids == up.ids
 
 
+def test_what_a_store_says_of_a_webhook_is_its_status(shop: Shop) -> None:
+    shop.paid()
+
+    class Outcome:
+        status = 503
+
+    deliveries = shop.double.deliver(lambda *_: Outcome(), duplicate=2)
+    assert {one.status for one in deliveries} == {503}
+    assert {one.status for one in shop.double.deliver(lambda *_: None)} == {200}
+
+
 def test_what_an_endpoint_raises_is_raised_and_the_event_stays_due(shop: Shop) -> None:
     shop.paid()
 

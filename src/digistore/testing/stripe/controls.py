@@ -228,8 +228,9 @@ class Controls:
         What is not answered with a 2xx is due again at the next call, as Stripe tries again.
 
         Args:
-            to: a url, or a function of body and headers.  A number that it returns is the status,
-                anything else means 200; what it raises is raised here.
+            to: a url, or a function of body and headers.  A number that it returns, or the
+                ``status`` of what it returns, is the status; else it is 200.  What it raises is
+                raised here.
             checkout: see the class.
             types: what the endpoint is registered for; ``None``: all.  Others are never sent.
             shuffle: a seed; ``None`` keeps the order in which things happened.

@@ -111,8 +111,8 @@ class Postman:
         body, headers = self.sign(event)
         headers["Content-Type"] = "application/json; charset=utf-8"
         answered = _post(to, body, headers) if isinstance(to, str) else to(body, headers)
-        status = answered if isinstance(answered, int) else _OK
-        return Delivery(event["id"], event["type"], status)
+        status = getattr(answered, "status", answered)  # such as that of a WebhookOutcome
+        return Delivery(event["id"], event["type"], status if isinstance(status, int) else _OK)
 
     def _settle(self, event_ids: set[str]) -> None:
         with self._world.lock:
