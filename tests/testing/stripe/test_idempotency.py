@@ -36,6 +36,13 @@ def test_other_parameters_are_refused(shop: Shop) -> None:
     assert refused(error)["type"] == "idempotency_error"
 
 
+def test_the_order_of_parameters_does_not_matter(shop: Shop) -> None:
+    create = shop.stripe.v1.customers.create
+    first = create({"name": "Ada", "email": "a@b.example"}, {"idempotency_key": "cu:1"})
+    again = create({"email": "a@b.example", "name": "Ada"}, {"idempotency_key": "cu:1"})
+    assert first.id == again.id
+
+
 def test_another_endpoint_is_refused(shop: Shop) -> None:
     session = shop.paid(key="co:1")
     with pytest.raises(stripe.IdempotencyError):

@@ -131,7 +131,19 @@ def test_the_walk_finds_what_is_invented_missing_or_of_another_type(shop: Shop) 
 
 
 @pytest.mark.parametrize(
-    "path", ["colour", "status", "metadata", "payment_intent.amount", "line_items.has_more.x"]
+    "path",
+    [
+        "colour",
+        "status",
+        "metadata",
+        "metadata.a",
+        "payment_intent.amount",
+        "payment_intent.colour",
+        "payment_intent.latest_charge.colour",
+        "line_items.has_more",
+        "line_items.data.colour",
+        "total_details.amount_tax",
+    ],
 )
 def test_what_cannot_be_expanded_is_refused(shop: Shop, path: str) -> None:
     session = shop.paid()
@@ -142,6 +154,18 @@ def test_what_cannot_be_expanded_is_refused(shop: Shop, path: str) -> None:
 
 def test_a_field_that_holds_nothing_stays_empty_when_expanded(shop: Shop) -> None:
     assert shop.now(shop.session(), "payment_intent.latest_charge").payment_intent is None
+
+
+def test_a_path_that_is_refused_is_so_before_any_work(shop: Shop) -> None:
+    session = shop.paid()
+    with pytest.raises(stripe.InvalidRequestError):
+        shop.stripe.v1.refunds.create(
+            {"payment_intent": intent_of(session), "expand": ["charge.colour"]},
+            {"idempotency_key": "rf:1"},
+        )
+    with pytest.raises(stripe.InvalidRequestError):
+        shop.stripe.v1.refunds.list({"expand": ["charge"]})
+    assert shop.stripe.v1.refunds.list({"expand": ["data.charge"]}).data == []
 
 
 def test_expansion_goes_no_deeper_than_four_levels(shop: Shop) -> None:

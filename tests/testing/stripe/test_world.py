@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import loads
 from typing import Any
 
 import pytest
@@ -283,6 +284,13 @@ def test_a_transfer_is_reversed_up_to_what_is_left_and_sent_again(shop: Shop) ->
         {"amount": 2900, "currency": "eur", "destination": seller}
     )
     assert again.destination == seller
+
+
+def test_another_shop_on_the_account_is_paid(shop: Shop) -> None:
+    first, second = (loads(shop.double.foreign_event()[0]) for _ in range(2))
+    assert first["type"] == second["type"] == "checkout.session.completed"
+    assert first["data"]["object"]["id"] != second["data"]["object"]["id"]
+    assert first["data"]["object"]["metadata"] == {}
 
 
 def test_an_unknown_account_is_out_of_reach(shop: Shop) -> None:

@@ -5,14 +5,13 @@ Nothing here knows HTTP; `server` does.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from digistore.testing.stripe.errors import ApiError, BadParameters
-from digistore.testing.stripe.expansion import Expansion
+from digistore.testing.stripe.expansion import Expansion, check_paths
 from digistore.testing.stripe.faults import FaultName, Faults
 from digistore.testing.stripe.forms import Tree, read_form
 from digistore.testing.stripe.idempotency import Reply
@@ -92,8 +91,9 @@ class Api:
         headers: Mapping[str, str],
         fault: FaultName | None,
     ) -> Reply:
-        digest = hashlib.sha256(request.body.encode()).hexdigest()
-        known = account.keys.begin(key, request.path, digest, self.world.clock())
+        # The same parameters in another order are the same parameters.
+        asked = json.dumps(read_parameters(request), sort_keys=True)
+        known = account.keys.begin(key, request.path, asked, self.world.clock())
         if known is not None:
             original = known.headers["Request-Id"]
             replayed = {"Original-Request": original, "Idempotent-Replayed": "true"}
@@ -118,7 +118,8 @@ class Api:
         if fault == "slow":
             self.faults.hold()
         if fault == "error_500":
-            return Reply(500, _our_fault().body, headers)
+            kept = {"Stripe-Should-Retry": "false"} if "Idempotency-Key" in headers else {}
+            return Reply(500, _our_fault().body, {**headers, **kept})
         origin = Origin(headers["Request-Id"], headers.get("Idempotency-Key"))
         try:
             answer = self._handle(account, request, origin)
@@ -131,11 +132,13 @@ class Api:
     def _handle(self, account: Account, request: Request, origin: Origin) -> Object:
         route, given_id = find_route(request.method, request.path)
         params = validate(route.params, read_parameters(request))
+        paths: list[str] = params.get("expand", [])
+        check_paths(route.noun, paths, of_a_list=route.lists)
         with self.world.caused_by(None):
             sessions.let_time_pass(account)
         with self.world.caused_by(origin):
             answer = route.handler(account, params, unquote(given_id))
-            return Expansion(account, INCLUDES).apply(answer, params.get("expand", []))
+            return Expansion(account, INCLUDES).apply(answer, paths)
 
     def _check_key(self, request: Request) -> None:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")

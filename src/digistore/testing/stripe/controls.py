@@ -20,6 +20,20 @@ from digistore.testing.stripe.world import Account, Object, World
 Ending: TypeAlias = Literal["won", "lost", "prevented", "closed"]
 
 _DISPUTABLE = "pay it first"
+_ELSEWHERE: Object = {
+    "mode": "payment",
+    "line_items": [
+        {
+            "price_data": {
+                "currency": "usd",
+                "product_data": {"name": "A book of another shop"},
+                "unit_amount": 1000,
+            },
+            "quantity": 1,
+        }
+    ],
+    "success_url": "https://elsewhere.example/thanks",
+}
 _PAID = ("checkout.session.async_payment_succeeded", "checkout.session.completed")
 _REFUNDED = ("refund.created", "refund.failed", "refund.updated")
 _REFUND_MOVES = {"failed": {"pending", "requires_action", "succeeded"}, "succeeded": {"pending"}}
@@ -257,6 +271,12 @@ class Controls:
         secret = "whsec_" + self._world.next_id()
         self._signer.roll(secret, self._world.clock())
         return secret
+
+    def foreign_event(self) -> SignedEvent:
+        """Let another shop on the same account be paid; each call makes one more session."""
+        with self._world.caused_by(None):
+            session = sessions.create(self._world.own, _ELSEWHERE, "")
+        return self.pay(session["id"])
 
     def look_up(self, checkout: Payable) -> Object:
         """Return a copy of a session as the API would show it, such as to look at its state."""

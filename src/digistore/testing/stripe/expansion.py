@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from digistore.testing.stripe.errors import BadParameters, not_modelled
-from digistore.testing.stripe.sdk import CLASSES, inner_class, object_class, shape
+from digistore.testing.stripe.sdk import CLASSES, class_within, inner_class, object_class, shape
 from digistore.testing.stripe.world import Account, Object
 
 Include = Callable[[Account, Object], Object]
@@ -24,6 +24,39 @@ class _Path:
     parts: tuple[str, ...]
 
 
+def check_paths(noun: str, paths: list[str], *, of_a_list: bool) -> None:
+    """Make sure, before anything is done, that all *paths* can be expanded.
+
+    Raises:
+        BadParameters: a path names no field, or one that cannot be expanded.
+    """
+    for text in paths:
+        parts = text.split(".")
+        path = _Path(text, tuple(parts))
+        if len(parts) > _DEEPEST:
+            message = f"You cannot expand more than {_DEEPEST} levels of a property: {text}"
+            raise BadParameters(message, param="expand")
+        if of_a_list and parts.pop(0) != "data":
+            raise _refusal(path)
+        _check_path(object_class(noun), parts, path)
+
+
+def _check_path(found: type, parts: list[str], path: _Path) -> None:
+    at: type | None = found
+    while parts and at is not None:
+        field = parts.pop(0)
+        known = shape(at)
+        last_but_plain = not parts and field not in known.expandable | known.includable
+        if field not in known.fields or last_but_plain:
+            raise _refusal(path)
+        if parts and "ListObject" in str(at.__annotations__.get(field)) and parts.pop(0) != "data":
+            raise _refusal(path)
+        inner = class_within(at, field)
+        if parts and inner is None and field not in known.expandable:
+            raise _refusal(path)
+        at = inner
+
+
 class Expansion:
     """Expands replies of one account; *includes* make what is only shown when it is asked for."""
 
@@ -32,18 +65,14 @@ class Expansion:
         self._includes = includes
 
     def apply(self, reply: Object, paths: list[str]) -> Object:
-        """Return a copy of *reply* with all *paths* expanded.
+        """Return a copy of *reply* with all *paths* expanded; `check_paths` has seen them.
 
         Raises:
-            BadParameters: a path names no field, or one that cannot be expanded.
             ApiError: the field holds what the double does not model.
         """
         reply = copy.deepcopy(reply)
         for text in paths:
             parts = tuple(text.split("."))
-            if len(parts) > _DEEPEST:
-                message = f"You cannot expand more than {_DEEPEST} levels of a property: {text}"
-                raise BadParameters(message, param="expand")
             self._walk(reply, _class_of(reply), parts, _Path(text, parts))
         return reply
 

@@ -31,7 +31,7 @@ class Reply:
 @dataclass(slots=True)
 class _Entry:
     path: str
-    fingerprint: str
+    asked: str
     begun_at: datetime
     reply: Reply | None = None
 
@@ -43,7 +43,7 @@ class Keys:
         self._entries: dict[str, _Entry] = {}
         self._lock = Lock()
 
-    def begin(self, key: str, path: str, fingerprint: str, now: datetime) -> Reply | None:
+    def begin(self, key: str, path: str, asked: str, now: datetime) -> Reply | None:
         """Return the answer that *key* has already, or hold the key until `finish` or `forget`.
 
         Raises:
@@ -57,9 +57,9 @@ class Keys:
         with self._lock:
             entry = self._entries.get(key)
             if entry is None or (entry.reply is not None and now >= entry.begun_at + TTL):
-                self._entries[key] = _Entry(path, fingerprint, now)
+                self._entries[key] = _Entry(path, asked, now)
                 return None
-            _compare(entry, key, path, fingerprint)
+            _compare(entry, key, path, asked)
             if entry.reply is None:
                 raise _in_use(key)
             return entry.reply
@@ -75,10 +75,10 @@ class Keys:
             del self._entries[key]
 
 
-def _compare(entry: _Entry, key: str, path: str, fingerprint: str) -> None:
+def _compare(entry: _Entry, key: str, path: str, asked: str) -> None:
     if entry.path != path:
         what = f"for the same endpoint they were first used for ('{entry.path}' vs '{path}')"
-    elif entry.fingerprint != fingerprint:
+    elif entry.asked != asked:
         what = "with the same parameters they were first used with"
     else:
         return

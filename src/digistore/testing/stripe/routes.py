@@ -28,12 +28,21 @@ Handler = Callable[[Account, Object, str], Object]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One endpoint; *params* is the name of its type in ``stripe.params``."""
+    """One endpoint; *params* is the name of its type in ``stripe.params``.
+
+    It replies with an object that calls itself *noun*, or with a list of them.
+    """
 
     method: str
     path: str
     params: str
     handler: Handler
+    noun: str
+
+    @property
+    def lists(self) -> bool:
+        """Whether the reply is a list."""
+        return "List" in self.params
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -42,58 +51,90 @@ class Route:
 
 
 ROUTES = (
-    Route("GET", "/v1/account", "AccountRetrieveCurrentParams", accounts.own),
-    Route("GET", "/v1/accounts/{id}", "AccountRetrieveParams", accounts.retrieve),
+    Route("GET", "/v1/account", "AccountRetrieveCurrentParams", accounts.own, "account"),
+    Route("GET", "/v1/accounts/{id}", "AccountRetrieveParams", accounts.retrieve, "account"),
     Route(
         "GET",
         "/v1/balance_transactions/{id}",
         "BalanceTransactionRetrieveParams",
         balance.retrieve,
+        "balance_transaction",
     ),
-    Route("GET", charges.URL, "ChargeListParams", charges.list_all),
-    Route("GET", charges.URL + "/{id}", "ChargeRetrieveParams", charges.retrieve),
-    Route("GET", sessions.URL, "checkout.SessionListParams", sessions.list_all),
-    Route("POST", sessions.URL, "checkout.SessionCreateParams", sessions.create),
-    Route("GET", sessions.URL + "/{id}", "checkout.SessionRetrieveParams", sessions.retrieve),
-    Route("POST", sessions.URL + "/{id}", "checkout.SessionUpdateParams", sessions.update),
-    Route("POST", sessions.URL + "/{id}/expire", "checkout.SessionExpireParams", sessions.expire),
+    Route("GET", charges.URL, "ChargeListParams", charges.list_all, "charge"),
+    Route("GET", charges.URL + "/{id}", "ChargeRetrieveParams", charges.retrieve, "charge"),
+    Route("GET", sessions.URL, "checkout.SessionListParams", sessions.list_all, "checkout.session"),
+    Route(
+        "POST", sessions.URL, "checkout.SessionCreateParams", sessions.create, "checkout.session"
+    ),
+    Route(
+        "GET",
+        sessions.URL + "/{id}",
+        "checkout.SessionRetrieveParams",
+        sessions.retrieve,
+        "checkout.session",
+    ),
+    Route(
+        "POST",
+        sessions.URL + "/{id}",
+        "checkout.SessionUpdateParams",
+        sessions.update,
+        "checkout.session",
+    ),
+    Route(
+        "POST",
+        sessions.URL + "/{id}/expire",
+        "checkout.SessionExpireParams",
+        sessions.expire,
+        "checkout.session",
+    ),
     Route(
         "GET",
         sessions.URL + "/{id}/line_items",
         "checkout.SessionListLineItemsParams",
         sessions.list_items,
+        "item",
     ),
-    Route("GET", customers.URL, "CustomerListParams", customers.list_all),
-    Route("POST", customers.URL, "CustomerCreateParams", customers.create),
-    Route("GET", customers.URL + "/{id}", "CustomerRetrieveParams", customers.retrieve),
-    Route("GET", disputes.URL, "DisputeListParams", disputes.list_all),
-    Route("GET", disputes.URL + "/{id}", "DisputeRetrieveParams", disputes.retrieve),
-    Route("POST", disputes.URL + "/{id}", "DisputeUpdateParams", disputes.update),
-    Route("POST", disputes.URL + "/{id}/close", "DisputeCloseParams", disputes.close),
-    Route("GET", events.URL, "EventListParams", events.list_all),
-    Route("GET", events.URL + "/{id}", "EventRetrieveParams", events.retrieve),
-    Route("GET", intents.URL, "PaymentIntentListParams", intents.list_all),
-    Route("GET", intents.URL + "/{id}", "PaymentIntentRetrieveParams", intents.retrieve),
-    Route("POST", intents.URL + "/{id}", "PaymentIntentUpdateParams", intents.update),
-    Route("GET", refunds.URL, "RefundListParams", refunds.list_all),
-    Route("POST", refunds.URL, "RefundCreateParams", refunds.create),
-    Route("GET", refunds.URL + "/{id}", "RefundRetrieveParams", refunds.retrieve),
-    Route("POST", refunds.URL + "/{id}", "RefundUpdateParams", refunds.update),
-    Route("POST", refunds.URL + "/{id}/cancel", "RefundCancelParams", refunds.cancel),
-    Route("GET", transfers.URL, "TransferListParams", transfers.list_all),
-    Route("POST", transfers.URL, "TransferCreateParams", transfers.create),
-    Route("GET", transfers.URL + "/{id}", "TransferRetrieveParams", transfers.retrieve),
+    Route("GET", customers.URL, "CustomerListParams", customers.list_all, "customer"),
+    Route("POST", customers.URL, "CustomerCreateParams", customers.create, "customer"),
+    Route("GET", customers.URL + "/{id}", "CustomerRetrieveParams", customers.retrieve, "customer"),
+    Route("GET", disputes.URL, "DisputeListParams", disputes.list_all, "dispute"),
+    Route("GET", disputes.URL + "/{id}", "DisputeRetrieveParams", disputes.retrieve, "dispute"),
+    Route("POST", disputes.URL + "/{id}", "DisputeUpdateParams", disputes.update, "dispute"),
+    Route("POST", disputes.URL + "/{id}/close", "DisputeCloseParams", disputes.close, "dispute"),
+    Route("GET", events.URL, "EventListParams", events.list_all, "event"),
+    Route("GET", events.URL + "/{id}", "EventRetrieveParams", events.retrieve, "event"),
+    Route("GET", intents.URL, "PaymentIntentListParams", intents.list_all, "payment_intent"),
+    Route(
+        "GET",
+        intents.URL + "/{id}",
+        "PaymentIntentRetrieveParams",
+        intents.retrieve,
+        "payment_intent",
+    ),
+    Route(
+        "POST", intents.URL + "/{id}", "PaymentIntentUpdateParams", intents.update, "payment_intent"
+    ),
+    Route("GET", refunds.URL, "RefundListParams", refunds.list_all, "refund"),
+    Route("POST", refunds.URL, "RefundCreateParams", refunds.create, "refund"),
+    Route("GET", refunds.URL + "/{id}", "RefundRetrieveParams", refunds.retrieve, "refund"),
+    Route("POST", refunds.URL + "/{id}", "RefundUpdateParams", refunds.update, "refund"),
+    Route("POST", refunds.URL + "/{id}/cancel", "RefundCancelParams", refunds.cancel, "refund"),
+    Route("GET", transfers.URL, "TransferListParams", transfers.list_all, "transfer"),
+    Route("POST", transfers.URL, "TransferCreateParams", transfers.create, "transfer"),
+    Route("GET", transfers.URL + "/{id}", "TransferRetrieveParams", transfers.retrieve, "transfer"),
     Route(
         "GET",
         transfers.URL + "/{id}/reversals",
         "TransferReversalListParams",
         transfers.list_reversals,
+        "transfer_reversal",
     ),
     Route(
         "POST",
         transfers.URL + "/{id}/reversals",
         "TransferReversalCreateParams",
         transfers.create_reversal,
+        "transfer_reversal",
     ),
 )
 _PATTERNS = tuple((route, route.pattern) for route in ROUTES)

@@ -88,6 +88,30 @@ def shape(found: type) -> Shape:
     )
 
 
+def class_within(found: type, field: str) -> type | None:
+    """Return the class of what *field* holds when it is shown: an object, a hash, or a list's.
+
+    ``None``: the double has no such object.
+    """
+    inner = inner_class(found, field)
+    if inner is not None:
+        return inner
+    named = _names(found.__annotations__.get(field))
+    return next((object_class(one) for one in CLASSES if _called(one) & named), None)
+
+
+def _names(kind: object) -> set[str]:
+    if isinstance(kind, ForwardRef):
+        return {kind.__forward_arg__}
+    return {name for part in get_args(kind) for name in _names(part)}
+
+
+def _called(noun: str) -> set[str]:
+    """Return what the SDK calls a class in annotations: some names are taken in a module."""
+    name = object_class(noun).__name__
+    return {name, f"{name}Resource"}
+
+
 @cache
 def documented(name: str, field: str) -> tuple[str, ...]:
     """Return the words that the SDK documents for a field, such as the statuses of a dispute."""
