@@ -37,7 +37,7 @@ def live_a_whole_life(double: StripeDouble) -> None:
     seller = double.connect_account()
     double.tax_percent = 19
     customer = api.customers.create({"email": "ada@example.com", "metadata": {"a": "b"}})
-    outcomes = ("paid", "delayed", "voucher", "declined")
+    outcomes = ("paid", "delayed", "voucher", "declined", "delayed")
     asking = asked(
         customer=customer.id,
         automatic_tax={"enabled": True},
@@ -55,8 +55,12 @@ def live_a_whole_life(double: StripeDouble) -> None:
     for session, outcome in zip(sessions, outcomes, strict=False):
         double.pay(session.id, outcome)  # type: ignore[arg-type]
     double.clear(sessions[1].id)
-    double.clear(sessions[2].id, ok=False)
-    api.checkout.sessions.expire(sessions[4].id)
+    double.clear(sessions[4].id, ok=False)
+    double.clear(sessions[2].id)
+    double.dashboard_refund(sessions[2].id)
+    api.refunds.list()
+    double.clear_refund(sessions[2].id)
+    api.checkout.sessions.expire(sessions[5].id)
     paid = api.checkout.sessions.retrieve(
         sessions[0].id,
         {
@@ -154,6 +158,28 @@ def test_what_cannot_be_expanded_is_refused(shop: Shop, path: str) -> None:
 
 def test_a_field_that_holds_nothing_stays_empty_when_expanded(shop: Shop) -> None:
     assert shop.now(shop.session(), "payment_intent.latest_charge").payment_intent is None
+
+
+@pytest.mark.parametrize("path", ["customer.subscriptions", "payment_intent.payment_method"])
+def test_the_expansion_of_what_is_not_modelled_is_refused(shop: Shop, path: str) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as error:
+        shop.now(shop.session(), path)
+    assert error.value.code == "not_modelled_by_the_double"
+
+
+def test_what_moved_money_may_be_of_many_kinds(shop: Shop) -> None:
+    path = "payment_intent.latest_charge.balance_transaction.source"
+    intent = shop.now(shop.paid(), path).payment_intent
+    assert isinstance(intent, stripe.PaymentIntent)
+    assert isinstance(intent.latest_charge, stripe.Charge)
+    moved = intent.latest_charge.balance_transaction
+    assert isinstance(moved, stripe.BalanceTransaction)
+    assert isinstance(moved.source, stripe.Charge)
+    api = shop.stripe.v1.balance_transactions
+    deeper = api.retrieve(moved.id, {"expand": ["source.payment_intent"]}).to_dict()
+    assert deeper["source"]["payment_intent"]["id"] == intent.id
+    with pytest.raises(stripe.InvalidRequestError):
+        api.retrieve(moved.id, {"expand": ["source.colour"]})
 
 
 def test_a_path_that_is_refused_is_so_before_any_work(shop: Shop) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from json import loads
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import stripe
 
 from digistore.errors import Invalid, InvalidTransition, NotFound
+from digistore.gateways import CheckoutRef
 from digistore.testing.stripe import ApiError
 from digistore.testing.stripe.objects.disputes import statuses
 from tests.testing.stripe.kit import PRICE, Shop, intent_of, line
@@ -175,6 +176,79 @@ def test_a_refund_may_pend(shop: Shop) -> None:
     shop.double.fail_refund(refund.id)
     with pytest.raises(InvalidTransition):
         shop.double.clear_refund(refund.id)
+
+
+def test_a_refund_of_cash_asks_the_buyer_first_and_can_be_canceled(shop: Shop) -> None:
+    session = shop.session()
+    shop.double.pay(session.id, "voucher")
+    shop.double.clear(session.id)
+    intent = intent_of(shop.now(session))
+    refunds = shop.stripe.v1.refunds
+    first = refunds.create({"payment_intent": intent, "amount": 1000})
+    assert first.status == "requires_action"
+    assert first.next_action is not None
+    shop.double.clear_refund(first.id)
+    assert refunds.retrieve(first.id).status == "succeeded"
+    with pytest.raises(stripe.InvalidRequestError):
+        refunds.cancel(first.id)
+    second = refunds.create({"payment_intent": intent})
+    assert refunds.cancel(second.id).status == "canceled"
+    assert charge_of(shop, session.id).amount_refunded == 1000
+
+
+def test_metadata_is_merged_and_an_empty_value_takes_a_pair_away(shop: Shop) -> None:
+    session = shop.paid(metadata={"a": "1", "b": "2"})
+    api, intent = shop.stripe.v1, intent_of(session)
+    refund = api.refunds.create({"payment_intent": intent, "metadata": {"a": "1"}})
+    changed = api.checkout.sessions.update(session.id, {"metadata": {"a": "", "c": "3"}})
+    assert changed.metadata is not None
+    assert changed.metadata.to_dict() == {"b": "2", "c": "3"}
+    again = api.refunds.update(refund.id, {"metadata": ""})
+    assert again.metadata is not None
+    assert again.metadata.to_dict() == {}
+    told_of = api.payment_intents.update(intent, {"metadata": {"x": "y"}, "description": "d"})
+    assert (told_of.metadata.to_dict(), told_of.description) == ({"x": "y"}, "d")
+    with pytest.raises(stripe.InvalidRequestError):
+        api.refunds.update(refund.id, {"metadata": {"k" * 41: "x"}})
+
+
+class HasUrl(NamedTuple):
+    url: str | None
+
+
+class HasCheckout(NamedTuple):
+    checkout: HasUrl
+
+
+def test_a_checkout_is_known_by_its_url_and_by_all_its_ids(shop: Shop) -> None:
+    session = shop.session()
+    assert session.url is not None
+    shop.double.pay(HasCheckout(HasUrl(session.url)))
+    charge = charge_of(shop, session.id)
+    refund = shop.stripe.v1.refunds.create({"charge": charge.id, "amount": 1})
+    shop.double.open_dispute(HasUrl(session.url + "#fragment"))
+    [dispute] = shop.stripe.v1.disputes.list().data
+    ref = CheckoutRef(session.id)
+    for known in (ref, session.url, intent_of(shop.now(session)), charge.id, refund.id, dispute.id):
+        assert shop.double.look_up(known)["id"] == session.id
+    with pytest.raises(Invalid):
+        shop.double.pay(HasUrl(None))
+    with pytest.raises(Invalid):
+        shop.double.close_dispute(ref, "drawn")  # type: ignore[arg-type]
+    with pytest.raises(NotFound):
+        shop.double.fail_refund(shop.paid().id)
+    with pytest.raises(NotFound):
+        shop.double.close_dispute(shop.paid().id, "won")
+
+
+def test_a_product_is_sold_again_by_its_id(shop: Shop) -> None:
+    first = shop.now(shop.session(), "line_items").line_items
+    assert first is not None
+    assert first.data[0].price is not None
+    product = str(first.data[0].price.product)
+    again = shop.session(line_items=[line(product_data=None, product=product)])
+    items = shop.stripe.v1.checkout.sessions.line_items.list(again.id)
+    assert [item.description for item in items.data] == ["The Book"]
 
 
 def test_every_status_that_the_sdk_documents_can_be_reached(shop: Shop) -> None:

@@ -36,7 +36,10 @@ _ELSEWHERE: Object = {
 }
 _PAID = ("checkout.session.async_payment_succeeded", "checkout.session.completed")
 _REFUNDED = ("refund.created", "refund.failed", "refund.updated")
-_REFUND_MOVES = {"failed": {"pending", "requires_action", "succeeded"}, "succeeded": {"pending"}}
+_REFUND_MOVES = {
+    "failed": {"pending", "requires_action", "succeeded"},
+    "succeeded": {"pending", "requires_action"},
+}
 
 
 class Controls:
@@ -122,8 +125,7 @@ class Controls:
         """
         with self._world.caused_by(None):
             account, charge = self._charge(checkout)
-            status = "pending" if self._world.refunds_pend else "succeeded"
-            refund = refunds.give_back(account, charge, amount, status=status)
+            refund = refunds.give_back(account, charge, amount)
             return self._postman.sign(refunds.tell(account, charge, refund))
 
     def clear_refund(self, checkout: Payable) -> SignedEvent:

@@ -10,7 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from digistore.testing.stripe.errors import BadParameters, not_modelled
-from digistore.testing.stripe.sdk import CLASSES, class_within, inner_class, object_class, shape
+from digistore.testing.stripe.sdk import (
+    CLASSES,
+    classes_within,
+    inner_class,
+    is_a_list,
+    object_class,
+    shape,
+)
 from digistore.testing.stripe.world import Account, Object
 
 Include = Callable[[Account, Object], Object]
@@ -29,6 +36,7 @@ def check_paths(noun: str, paths: list[str], *, of_a_list: bool) -> None:
 
     Raises:
         BadParameters: a path names no field, or one that cannot be expanded.
+        ApiError: the double does not model what the field holds.
     """
     for text in paths:
         parts = text.split(".")
@@ -46,15 +54,17 @@ def _check_path(found: type, parts: list[str], path: _Path) -> None:
     while parts and at is not None:
         field = parts.pop(0)
         known = shape(at)
-        last_but_plain = not parts and field not in known.expandable | known.includable
-        if field not in known.fields or last_but_plain:
+        shown = field in known.expandable | known.includable
+        if field not in known.fields or not (parts or shown):
             raise _refusal(path)
-        if parts and "ListObject" in str(at.__annotations__.get(field)) and parts.pop(0) != "data":
+        if parts and is_a_list(at, field) and parts.pop(0) != "data":
             raise _refusal(path)
-        inner = class_within(at, field)
-        if parts and inner is None and field not in known.expandable:
+        classes = classes_within(at, field)
+        if not classes and shown:
+            raise not_modelled(f"the expansion of {field}", "expand")
+        if not classes and parts:
             raise _refusal(path)
-        at = inner
+        at = classes[0] if len(classes) == 1 else None  # which of them it is, its id says
 
 
 class Expansion:
@@ -80,27 +90,17 @@ class Expansion:
         if not parts:
             return
         if at.get("object") == "list":
-            self._walk_list(at, parts, path)
+            self._go_on(at["data"], None, parts[1:], path)
             return
         field, *rest = parts
         if found is None or field not in shape(found).fields:
             raise _refusal(path)
-        key = (str(at.get("object")), field)
         if field in shape(found).includable and field not in at:
-            if key not in self._includes:
-                raise not_modelled(f"the list {field}", "expand")
-            at[field] = copy.deepcopy(self._includes[key](self._account, at))
+            include = self._includes[at["object"], field]
+            at[field] = copy.deepcopy(include(self._account, at))
         if isinstance(at.get(field), str):
-            at[field] = self._resolve(at[field], found, field, path)
-        elif not rest and field not in shape(found).expandable | shape(found).includable:
-            raise _refusal(path)
+            at[field] = self._resolve(at[field], field)
         self._go_on(at.get(field), inner_class(found, field), tuple(rest), path)
-
-    def _walk_list(self, at: Object, parts: tuple[str, ...], path: _Path) -> None:
-        if parts[0] != "data":
-            raise _refusal(path)
-        for one in at["data"]:
-            self._walk(one, _class_of(one), parts[1:], path)
 
     def _go_on(self, value: object, inner: type | None, rest: tuple[str, ...], path: _Path) -> None:
         values = value if isinstance(value, list) else [value]
@@ -108,9 +108,7 @@ class Expansion:
             if isinstance(one, dict):
                 self._walk(one, _class_of(one) or inner, rest, path)
 
-    def _resolve(self, given: str, found: type, field: str, path: _Path) -> Object:
-        if field not in shape(found).expandable:
-            raise _refusal(path)
+    def _resolve(self, given: str, field: str) -> Object:
         meant = self._account.get(given)
         if meant is None:
             raise not_modelled(f"the expansion of {field}", "expand")

@@ -88,16 +88,21 @@ def shape(found: type) -> Shape:
     )
 
 
-def class_within(found: type, field: str) -> type | None:
-    """Return the class of what *field* holds when it is shown: an object, a hash, or a list's.
+def classes_within(found: type, field: str) -> tuple[type, ...]:
+    """Return the classes of what *field* may hold when it is shown: objects, a hash, or a list's.
 
-    ``None``: the double has no such object.
+    None of them: the double has no such object.
     """
     inner = inner_class(found, field)
     if inner is not None:
-        return inner
+        return (inner,)
     named = _names(found.__annotations__.get(field))
-    return next((object_class(one) for one in CLASSES if _called(one) & named), None)
+    return tuple(object_class(one) for one in CLASSES if _called(one) & named)
+
+
+def is_a_list(found: type, field: str) -> bool:
+    """Say whether *field* holds a list with pages."""
+    return "ListObject" in str(found.__annotations__.get(field))
 
 
 def _names(kind: object) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from digistore.testing.stripe.errors import BadParameters, invalid, missing, not_modelled
 from digistore.testing.stripe.objects.metadata import checked_metadata
@@ -13,8 +13,15 @@ _MOST_ITEMS = 100
 _MODELLED = frozenset({"price", "price_data", "quantity", "metadata"})
 
 
-def line_items(account: Account, params: Object) -> list[Object]:
-    """Make the line items that a request asks for.
+class Sum(NamedTuple):
+    """What line items come to."""
+
+    amount: int
+    currency: str
+
+
+def check_items(account: Account, params: Object) -> Sum:
+    """Make sure that the line items of a request can be made, and return what they come to.
 
     Raises:
         BadParameters: there is none, too many, or one is incomplete.
@@ -35,7 +42,12 @@ def line_items(account: Account, params: Object) -> list[Object]:
     if len(currencies) > 1:
         message = "You cannot combine currencies on a single Checkout Session."
         raise invalid(message, param="line_items")
-    return [_line_item(account, line) for line in given]
+    return Sum(sum(_total(line) for line in given), next(iter(currencies)))
+
+
+def make_items(account: Account, params: Object) -> list[Object]:
+    """Make the line items that a request asks for, once nothing speaks against it."""
+    return [_line_item(account, line) for line in params["line_items"]]
 
 
 def _check(account: Account, line: Object, name: str) -> None:
@@ -87,8 +99,7 @@ def unit_amount(price: Object) -> Decimal:
 
 
 def _line_item(account: Account, line: Object) -> Object:
-    price, quantity = line["price_data"], line["quantity"]
-    total = int((unit_amount(price) * quantity).quantize(Decimal(1), ROUND_HALF_UP))
+    price, total = line["price_data"], _total(line)
     product = _product(account, price)
     fields: dict[str, Any] = {
         "amount_discount": 0,
@@ -98,12 +109,17 @@ def _line_item(account: Account, line: Object) -> Object:
         "currency": price["currency"].lower(),
         "description": product["name"],
         "price": _price(account, price, product["id"]),
-        "quantity": quantity,
+        "quantity": line["quantity"],
         "metadata": line.get("metadata") or {},
     }
     item = account.add("item", **fields)
     del item["discounts"], item["taxes"]  # shown only if asked for
     return item
+
+
+def _total(line: Object) -> int:
+    exact = unit_amount(line["price_data"]) * line["quantity"]
+    return int(exact.quantize(Decimal(1), ROUND_HALF_UP))
 
 
 def _price(account: Account, price: Object, product_id: str) -> Object:

@@ -23,7 +23,9 @@ _MODELLED = frozenset(
         "reverse_transfer",
     }
 )
-_COUNTED = frozenset({"pending", "requires_action", "succeeded"})
+_ASKS_THE_BUYER = frozenset({"multibanco"})
+_DAYS_TO_ANSWER = 45
+_SECONDS_OF_A_DAY = 86_400
 
 
 def create(account: Account, params: Object, _: str) -> Object:
@@ -33,8 +35,7 @@ def create(account: Account, params: Object, _: str) -> Object:
     metadata = checked_metadata(params.get("metadata"))
     charge = _charge(account, params)
     _check_parts(charge, params)
-    status = "pending" if account.world.refunds_pend else "succeeded"
-    refund = give_back(account, charge, params.get("amount"), status=status)
+    refund = give_back(account, charge, params.get("amount"))
     refund |= {"metadata": metadata, "reason": params.get("reason")}
     if params.get("reverse_transfer"):
         _reverse_transfer(account, charge, refund)
@@ -80,8 +81,11 @@ def list_all(account: Account, params: Object, _: str) -> Object:
     )
 
 
-def give_back(account: Account, charge: Object, amount: int | None, *, status: str) -> Object:
+def give_back(account: Account, charge: Object, amount: int | None) -> Object:
     """Make a refund of *amount*, or of all that is left, without telling of it yet.
+
+    It succeeds at once, unless refunds pend, or the buyer must say first where to send the money,
+    as after a payment in cash.
 
     Raises:
         ApiError: the charge did not succeed, is disputed, or has less left.
@@ -103,7 +107,7 @@ def give_back(account: Account, charge: Object, amount: int | None, *, status: s
     refusal = money.check_refund(asked, charge["amount"], left, charge["currency"])
     if refusal is not None:
         raise refusal
-    return _make(account, charge, asked, status)
+    return _make(account, charge, asked)
 
 
 def change(account: Account, refund: Object, status: str, reason: str | None = None) -> Object:
@@ -112,7 +116,7 @@ def change(account: Account, refund: Object, status: str, reason: str | None = N
     Return the event that tells of it first.
     """
     charge = account.find("charge", refund["charge"])
-    refund["status"] = status
+    refund |= {"status": status, "next_action": None}
     if status in {"failed", "canceled"}:
         moved = balance.move(account, "refund_failure", refund["amount"], refund)
         refund["failure_balance_transaction"] = moved["id"]
@@ -159,7 +163,9 @@ def _check_parts(charge: Object, params: Object) -> None:
         raise invalid(message, param="refund_application_fee")
 
 
-def _make(account: Account, charge: Object, amount: int, status: str) -> Object:
+def _make(account: Account, charge: Object, amount: int) -> Object:
+    kind = charge["payment_method_details"]["type"]
+    asks = kind in _ASKS_THE_BUYER
     refund = account.add(
         "refund",
         amount=amount,
@@ -168,13 +174,28 @@ def _make(account: Account, charge: Object, amount: int, status: str) -> Object:
         destination_details=_destination(charge),
         metadata={},
         payment_intent=charge["payment_intent"],
-        payment_method=None,
-        status=status,
+        next_action=_next_action(account, charge) if asks else None,
+        status=_status(account, asks=asks),
     )
     refund["balance_transaction"] = balance.move(account, "refund", -amount, refund)["id"]
     charge["amount_refunded"] += amount
     charge["refunded"] = charge["amount_refunded"] == charge["amount"]
     return refund
+
+
+def _status(account: Account, *, asks: bool) -> str:
+    if asks:
+        return "requires_action"
+    return "pending" if account.world.refunds_pend else "succeeded"
+
+
+def _next_action(account: Account, charge: Object) -> Object:
+    email = {"email_sent_at": account.now, "email_sent_to": charge["billing_details"]["email"]}
+    until = account.now + _DAYS_TO_ANSWER * _SECONDS_OF_A_DAY
+    return {
+        "type": "display_details",
+        "display_details": {"email_sent": email, "expires_at": until},
+    }
 
 
 def _reverse_transfer(account: Account, charge: Object, refund: Object) -> None:

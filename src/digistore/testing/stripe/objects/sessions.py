@@ -12,7 +12,7 @@ from digistore.testing.stripe.errors import BadParameters, invalid, not_modelled
 from digistore.testing.stripe.lists import page, page_of
 from digistore.testing.stripe.objects import tax
 from digistore.testing.stripe.objects.metadata import checked_metadata, merge_metadata
-from digistore.testing.stripe.objects.prices import line_items
+from digistore.testing.stripe.objects.prices import check_items, make_items
 from digistore.testing.stripe.world import Account, Checkout, Object
 
 URL = "/v1/checkout/sessions"
@@ -75,11 +75,11 @@ def create(account: Account, params: Object, _: str) -> Object:
     expires_at = _expires_at(account, params)
     metadata = checked_metadata(params.get("metadata"))
     tax.check(params)
-    items = line_items(account, params)
-    total, currency = sum(item["amount_total"] for item in items), items[0]["currency"]
+    total, currency = check_items(account, params)
     if total:  # nothing to pay is possible, a little is not
         money.check_amount(total, currency, "line_items")
     _check_intent(account, params.get("payment_intent_data", {}), total)
+    items = make_items(account, params)
     said: dict[str, Any] = {name: params[name] for name in _SAID_BACK if name in params}
     said |= {name: params[name] for name in _ONLY_IN_NEWER if name in params}
     session = account.add(
