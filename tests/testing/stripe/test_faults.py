@@ -104,6 +104,13 @@ def test_a_fault_falls_on_the_requests_it_is_meant_for(shop: Shop) -> None:
     assert shop.stripe.v1.checkout.sessions.expire(session.id).status == "expired"
 
 
+def test_a_fault_of_one_method_spares_the_other_on_the_same_path(shop: Shop) -> None:
+    shop.double.fail_next("error_500", method="post", path="/v1/checkout/sessions")
+    assert shop.stripe.v1.checkout.sessions.list().data == []
+    with pytest.raises(stripe.APIError):
+        shop.session()
+
+
 def test_faults_befall_in_the_order_they_were_planned(shop: Shop) -> None:
     shop.double.fail_next("rate_limit")
     shop.double.fail_next("error_500")
