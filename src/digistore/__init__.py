@@ -7,7 +7,7 @@ from digistore.errors import DigistoreError
 from digistore.money import Money
 from digistore.orders import Billing, Checkout, Consent, Order
 from digistore.paging import Page
-from digistore.settings import AccessPolicy, Effect, Settings
+from digistore.settings import AccessPolicy, Effect, LegalEntity, Settings
 from digistore.short_urls import ShortURL, Visit
 from digistore.store import AsyncStore, Store
 from digistore.support import SupportOffer, SupportRequest
@@ -27,6 +27,7 @@ __all__ = [
     "DigistoreError",
     "Effect",
     "HostUser",
+    "LegalEntity",
     "Money",
     "Order",
     "Page",

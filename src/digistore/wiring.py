@@ -18,11 +18,13 @@ from digistore.downloads import AsyncDownloads
 from digistore.entitlements import AsyncEntitlements, ProductLines
 from digistore.entitlements.tables import purchased_products
 from digistore.errors import ConfigError
+from digistore.events import OrderPaid, RefundFailed, RefundSucceeded
 from digistore.files import AsyncFiles, open_backend
 from digistore.gateways import GatewayProfile, PaymentGateway
 from digistore.orders import AsyncOrders
 from digistore.orders.kinds import Kind, LineKind
 from digistore.orders.reads import order_in_flight
+from digistore.orders.receipts.issuing import HANDLER as RECEIPTS
 from digistore.orders.service.starting import KEY_MARGIN
 from digistore.outbox import AsyncOutbox
 from digistore.payments import AsyncPayments, ReconcileReport, Refund, Settle
@@ -44,6 +46,7 @@ class DueReport:
 
     delivered: int
     failed: int
+    receipts: int
     reconciled: ReconcileReport
     closed_requests: int
     closed_days: int
@@ -122,6 +125,10 @@ class Shop:
         self.short_urls = AsyncShortUrls(database, self.users, settings)
         self.analytics = AsyncAnalytics(database, self.users)
         self.outbox = AsyncOutbox(database)
+        self.effects = AsyncOutbox(database)
+        self.effects.within(OrderPaid, self.orders.receipts.take, RECEIPTS)
+        self.effects.within(RefundSucceeded, self.orders.receipts.take, RECEIPTS)
+        self.effects.within(RefundFailed, self.orders.receipts.take, RECEIPTS)
         self.doctor = Doctor(database)
 
     async def _refund(self, actor: Actor, line_id: str, reason: str) -> Refund:
@@ -146,17 +153,19 @@ class Shop:
         closed_requests = await self.support.close_old(limit)
         # What has just been found is told in the same round.
         delivered, failed = await self.outbox.deliver(limit)
+        receipts, unissued = await self.effects.deliver(limit)
         closed_days = await self.analytics.close_days(limit)
         swept = await self.files.sweep(limit)
         await self.outbox.beat(ROUND)
         return DueReport(
             delivered=delivered,
-            failed=failed,
+            failed=failed + unissued,
+            receipts=receipts,
             reconciled=reconciled,
             closed_requests=closed_requests,
             closed_days=closed_days,
             swept_uploads=swept,
-            more=delivered + reconciled.due > 0
+            more=delivered + receipts + reconciled.due > 0
             or limit in {closed_requests, closed_days, swept, reconciled.expired},
         )
 

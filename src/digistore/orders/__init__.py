@@ -14,8 +14,10 @@ from digistore.orders.models import (
     OrderState,
     Quote,
     QuoteLine,
-    Receipt,
 )
+from digistore.orders.receipts.models import DocumentKind, ReceiptDocument
+from digistore.orders.receipts.receipt import Receipt
+from digistore.orders.receipts.texts import ReceiptTexts
 from digistore.orders.service import AsyncOrders, Orders
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "Billing",
     "Checkout",
     "Consent",
+    "DocumentKind",
     "Order",
     "OrderLine",
     "OrderRef",
@@ -31,4 +34,6 @@ __all__ = [
     "Quote",
     "QuoteLine",
     "Receipt",
+    "ReceiptDocument",
+    "ReceiptTexts",
 ]

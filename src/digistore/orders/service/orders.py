@@ -32,9 +32,11 @@ from digistore.orders.models import (
     OrderState,
     Quote,
     QuoteLine,
-    Receipt,
 )
 from digistore.orders.reads import load_order, load_orders, order_ref
+from digistore.orders.receipts.issuing import ReceiptBook, issued
+from digistore.orders.receipts.receipt import Receipt
+from digistore.orders.receipts.rules import HOUSE
 from digistore.orders.rules import (
     checked_consents,
     one_shop,
@@ -70,6 +72,7 @@ class AsyncOrders:
         self._kinds = kinds
         self._settling = settling
         self._settings = settings
+        self.receipts = ReceiptBook(database, settling, settings)
         self.cashier = Cashier(database, users, gateways, kinds, settling, settings)
 
     async def quote(
@@ -206,27 +209,33 @@ class AsyncOrders:
         return found
 
     async def receipt(self, actor: Actor, order: OrderRef) -> Receipt:
-        """Return the receipt of a paid order as data.
+        """Return the receipt of a paid order: data, and from them HTML and PDF.
+
+        Its number is drawn by ``run_due``; until then its ``document`` is ``None``. What was
+        issued never changes: what goes back later stands in its ``corrections``.
 
         Raises:
             NotFound: no such order, not theirs to see, or not paid.
         """
         acting = await self._users.acting(actor)
         found = await self._visible(acting, order)
-        if found.paid_at is None:
+        takings = await self._settling.takings(self._database, found.id)
+        if found.paid_at is None or takings is None:
             raise NotFound("receipt", found.id)
-        method, returned = await self._settling.paid_by(found.id)
-        refunded = Money.from_minor(returned, found.currency)
+        refunded = Money.from_minor(takings.returned, found.currency)
+        documents = [one.document for one in await issued(self._database, found.id)]
         buyer = (await self._users.load_many([found.buyer_id]))[found.buyer_id]
         return Receipt(
             order=found,
-            issuer=found.seller_id or "house",
+            issuer=documents[0].issuer if documents else found.seller_id or HOUSE,
             buyer_name=found.billing.name if found.billing else buyer.name,
             buyer_email=(found.billing and found.billing.email) or buyer.email,
             paid_at=found.paid_at,
-            method=method,
+            method=takings.gateway,
             refunded=refunded,
             net=found.total - refunded,
+            document=documents[0] if documents else None,
+            corrections=tuple(documents[1:]),
         )
 
     # What payments ask.
