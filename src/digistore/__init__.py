@@ -5,7 +5,7 @@ from digistore.catalog import Channel, PayWhatYouWant, Product, Release
 from digistore.entitlements import Access, PurchasedProduct
 from digistore.errors import DigistoreError
 from digistore.money import Money
-from digistore.orders import Billing, Checkout, Consent, Order
+from digistore.orders import Billing, Checkout, Consent, FixedRates, NoTax, Order
 from digistore.paging import Page
 from digistore.settings import AccessPolicy, Effect, LegalEntity, Settings
 from digistore.short_urls import ShortURL, Visit
@@ -26,9 +26,11 @@ __all__ = [
     "Consent",
     "DigistoreError",
     "Effect",
+    "FixedRates",
     "HostUser",
     "LegalEntity",
     "Money",
+    "NoTax",
     "Order",
     "Page",
     "PayWhatYouWant",

@@ -223,6 +223,7 @@ def test_a_refund_that_fails_after_its_credit_note_gets_a_debit_note(shop: Shop)
     checkout = shop.buy(shop.product())
     shop.store.payments.refund(shop.seller, checkout.order, amount=usd("9.00"), reason="no")
     (credit,) = receipt(shop, checkout).corrections
+    shop.clock.go(hours=1)
     shop.deliver(shop.sandbox.fail_refund(checkout))
     for _ in range(2):
         assert corrections(shop, checkout) == [

@@ -19,6 +19,15 @@ from digistore.orders.receipts.models import DocumentKind, ReceiptDocument
 from digistore.orders.receipts.receipt import Receipt
 from digistore.orders.receipts.texts import ReceiptTexts
 from digistore.orders.service import AsyncOrders, Orders
+from digistore.orders.tax import (
+    FixedRates,
+    LineTax,
+    NoTax,
+    TaxableLine,
+    TaxCalculator,
+    TaxReason,
+    TaxRequest,
+)
 
 __all__ = [
     "AsyncOrders",
@@ -26,6 +35,9 @@ __all__ = [
     "Checkout",
     "Consent",
     "DocumentKind",
+    "FixedRates",
+    "LineTax",
+    "NoTax",
     "Order",
     "OrderLine",
     "OrderRef",
@@ -36,4 +48,8 @@ __all__ = [
     "Receipt",
     "ReceiptDocument",
     "ReceiptTexts",
+    "TaxCalculator",
+    "TaxReason",
+    "TaxRequest",
+    "TaxableLine",
 ]

@@ -109,16 +109,24 @@ class QuoteLine(Model):
     product_id: ProductId
     title: str
     unit_price: Money
+    discount: Money
+    tax: Money
+    tax_rate: str | None = None
+    tax_reason: str = "none"
     total: Money
 
 
 class Quote(Model):
-    """What an order would cost now; nothing is reserved."""
+    """What an order would cost now; nothing is reserved.
+
+    *tax* is contained in *total*, and where *tax_inclusive* in the prices as well.
+    """
 
     lines: tuple[QuoteLine, ...]
     subtotal: Money
     discount: Money
     tax: Money
+    tax_inclusive: bool = True
     total: Money
     gateway: str | None
 

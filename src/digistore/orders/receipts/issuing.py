@@ -76,8 +76,9 @@ class ReceiptBook:
             receipt = known[0].document
         else:
             receipt = await self._issue_receipt(tx, order, takings)
-        await self._issue_credit_notes(tx, order, receipt, takings, known)
+        # What is taken back first is there to be credited again.
         await self._issue_debit_notes(tx, order, receipt, takings, known)
+        await self._issue_credit_notes(tx, order, receipt, takings, known)
 
     async def _issue_receipt(
         self, tx: Transaction, order: Order, takings: Takings
@@ -97,7 +98,8 @@ class ReceiptBook:
         takings: Takings,
         known: list[Issued],
     ) -> None:
-        credited = _standing(known)
+        failed = {refund.id for refund in takings.refunds if refund.state == "failed"}
+        credited = [one.document for one in _standing(known) if one.refund_id not in failed]
         for refund in takings.refunds:
             if refund.state != "succeeded" or not refund.assigned:
                 continue
@@ -122,7 +124,7 @@ class ReceiptBook:
         known: list[Issued],
     ) -> None:
         failed = {refund.id for refund in takings.refunds if refund.state == "failed"}
-        for note in _standing_issued(known):
+        for note in _standing(known):
             if note.refund_id in failed:
                 heading = await self._heading(tx, order, receipt.issuer, DocumentKind.DEBIT_NOTE)
                 debit = debit_note_of(note.document, heading)
@@ -161,7 +163,7 @@ async def issued(reader: Database | Reader, order_id: str) -> list[Issued]:
         .order_by(
             receipts.c.receipt_id.is_not(None),
             receipts.c.issued_at,
-            receipts.c.kind,
+            receipts.c.kind.desc(),  # of one moment: what is taken back, then what is credited
             receipts.c.number,
         )
     )
@@ -171,13 +173,10 @@ async def issued(reader: Database | Reader, order_id: str) -> list[Issued]:
     ]
 
 
-def _standing_issued(known: list[Issued]) -> list[Issued]:
+def _standing(known: list[Issued]) -> list[Issued]:
+    """Return the credit notes that nothing has taken back."""
     taken_back = {one.credit_note_id for one in known}
     return [one for one in known if one.refund_id and one.document.id not in taken_back]
-
-
-def _standing(known: list[Issued]) -> list[ReceiptDocument]:
-    return [one.document for one in _standing_issued(known)]
 
 
 async def _draw(tx: Transaction, issuer: str, series: str) -> tuple[int, datetime]:

@@ -20,7 +20,7 @@ from digistore.errors import (
     PaymentInFlight,
 )
 from digistore.fields import Metadata, checked
-from digistore.gateways import GatewayProfile, PaymentGateway
+from digistore.gateways import PaymentGateway
 from digistore.money import Money
 from digistore.orders.kinds import Draft, Kind, LineKind
 from digistore.orders.models import (
@@ -31,7 +31,6 @@ from digistore.orders.models import (
     OrderRef,
     OrderState,
     Quote,
-    QuoteLine,
 )
 from digistore.orders.reads import load_order, load_orders, order_ref
 from digistore.orders.receipts.issuing import ReceiptBook, issued
@@ -43,8 +42,10 @@ from digistore.orders.rules import (
     unit_price,
 )
 from digistore.orders.service.cashier import Cashier, Terms
+from digistore.orders.service.quoting import quote_of
 from digistore.orders.service.settling import Settling
 from digistore.orders.tables import orders
+from digistore.orders.tax import TaxCalculator
 from digistore.paging import Page, checked_limit, page_of
 from digistore.users import Acting, Actor, Role, UserRef
 
@@ -65,6 +66,7 @@ class AsyncOrders:
         kinds: Mapping[Kind, LineKind],
         settling: Settling,
         settings: Settings,
+        calculator: TaxCalculator,
     ) -> None:
         """Take orders to be paid at *gateways*; *settling* is what payments offer."""
         self._database = database
@@ -73,7 +75,7 @@ class AsyncOrders:
         self._settling = settling
         self._settings = settings
         self.receipts = ReceiptBook(database, settling, settings)
-        self.cashier = Cashier(database, users, gateways, kinds, settling, settings)
+        self.cashier = Cashier(database, users, gateways, kinds, settling, settings, calculator)
 
     async def quote(
         self,
@@ -94,13 +96,14 @@ class AsyncOrders:
         acting.user_id()
         _checked_billing(billing)
         products = await self._for_sale(items)
-        _, currency = one_shop(products)
+        seller_id, currency = one_shop(products)
         drafts = _drafts(products, acting.user_id(), pay, allow_repeat=False)
         for draft in drafts:
             await self._kinds[draft.kind].admit(self._database, acting.user_id(), draft)
-        total = Money.from_minor(sum(draft.unit_price for draft in drafts), currency)
+        drafts = await self.cashier.tax.taxed(drafts, currency, seller_id, billing)
+        total = Money.from_minor(sum(draft.total for draft in drafts), currency)
         profile = self.cashier.gateway_for(total, None)
-        return _quote(drafts, total, profile)
+        return quote_of(drafts, total, profile, inclusive=self._settings.tax_inclusive)
 
     async def checkout(
         self,
@@ -296,28 +299,6 @@ def _drafts(
         )
         for product in products
     ]
-
-
-def _quote(drafts: Sequence[Draft], total: Money, profile: GatewayProfile | None) -> Quote:
-    zero = Money.zero(total.currency)
-    lines = [
-        QuoteLine(
-            kind=draft.kind,
-            product_id=draft.product_id,  # type: ignore[arg-type]
-            title=draft.title,
-            unit_price=Money.from_minor(draft.unit_price, total.currency),
-            total=Money.from_minor(draft.unit_price, total.currency),
-        )
-        for draft in drafts
-    ]
-    return Quote(
-        lines=tuple(lines),
-        subtotal=total,
-        discount=zero,
-        tax=zero,
-        total=total,
-        gateway=profile.name if profile else None,
-    )
 
 
 def _checked_billing(billing: Billing | None) -> Billing | None:
