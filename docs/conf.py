@@ -41,6 +41,10 @@ autodoc_preserve_defaults = True
 autodoc_typehints = "description"
 
 SHARED = {
+    "digistore.orders.receipts.receipt": "Receipts",
+    "digistore.orders.receipts.models": "What stands on a receipt",
+    "digistore.orders.receipts.texts": "The words of a receipt",
+    "digistore.orders.tax": "Tax",
     "digistore.store": "Opening a store",
     "digistore.settings": "Settings",
     "digistore.money": "Money",

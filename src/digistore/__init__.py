@@ -5,9 +5,9 @@ from digistore.catalog import Channel, PayWhatYouWant, Product, Release
 from digistore.entitlements import Access, PurchasedProduct
 from digistore.errors import DigistoreError
 from digistore.money import Money
-from digistore.orders import Billing, Checkout, Consent, Order
+from digistore.orders import Billing, Checkout, Consent, FixedRates, NoTax, Order
 from digistore.paging import Page
-from digistore.settings import AccessPolicy, Effect, Settings
+from digistore.settings import AccessPolicy, Effect, LegalEntity, Settings
 from digistore.short_urls import ShortURL, Visit
 from digistore.store import AsyncStore, Store
 from digistore.support import SupportOffer, SupportRequest
@@ -26,8 +26,11 @@ __all__ = [
     "Consent",
     "DigistoreError",
     "Effect",
+    "FixedRates",
     "HostUser",
+    "LegalEntity",
     "Money",
+    "NoTax",
     "Order",
     "Page",
     "PayWhatYouWant",

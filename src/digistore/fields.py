@@ -153,5 +153,6 @@ Ref: TypeAlias = Annotated[
 AsciiKey: TypeAlias = Annotated[
     str, StringConstraints(pattern=r"^[\x21-\x7e]+$", min_length=1, max_length=200)
 ]
+Country: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Time: TypeAlias = Annotated[datetime, AfterValidator(_with_zone)]
 SmallMetadata: TypeAlias = Annotated[Metadata, AfterValidator(_bounded)]

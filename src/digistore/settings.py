@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from digistore.fields import Country, Line, Ref, Text, Title
 
 
 class Effect(StrEnum):
@@ -28,6 +30,22 @@ class AccessPolicy(BaseModel):
     dispute_lost: Literal[Effect.REVOKE, Effect.KEEP] = Effect.REVOKE
 
 
+class LegalEntity(BaseModel):
+    """Who sells, as the law wants it on a receipt; ``country`` is ISO 3166-1 alpha-2.
+
+    *tax_id* is the number under which tax is paid, *registration* where the company is entered.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: Title
+    country: Country
+    address: Annotated[Text, Field(max_length=1000)] | None = None
+    email: Line | None = None
+    tax_id: Ref | None = None
+    registration: Line | None = None
+
+
 class Settings(BaseModel):
     """How a store behaves.
 
@@ -37,6 +55,9 @@ class Settings(BaseModel):
         checkout_ttl: how long an open checkout can be paid, 30 minutes to 24 hours.
         duplicates: a second payment for what is owned is refunded by itself, or asked about.
         required_consents: kinds of consent without which no checkout begins.
+        legal_entity: who the house is, for its receipts and its taxes.
+        receipt_issuer: who issues receipts: each order's seller, or the house for all of them.
+        tax_inclusive: whether prices contain their tax, or a ``TaxCalculator``'s is added to them.
         return_hosts: host names that ``return_url`` may lead to; none given: any.
         link_ttl: how long a download link works, 1 minute to 7 days.
         download_window: what counts as one download, from its first request.
@@ -57,6 +78,9 @@ class Settings(BaseModel):
     )
     duplicates: Literal["refund", "ask"] = "refund"
     required_consents: frozenset[str] = frozenset()
+    legal_entity: LegalEntity | None = None
+    receipt_issuer: Literal["seller", "house"] = "seller"
+    tax_inclusive: bool = True
     return_hosts: frozenset[str] = frozenset()
     link_ttl: timedelta = Field(
         default=timedelta(hours=24), ge=timedelta(minutes=1), le=timedelta(days=7)

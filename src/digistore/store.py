@@ -21,6 +21,7 @@ from digistore.events import Event
 from digistore.files import Files
 from digistore.gateways import PaymentGateway
 from digistore.orders import Orders
+from digistore.orders.tax import TaxCalculator
 from digistore.outbox import Handler
 from digistore.payments import Payments
 from digistore.settings import Settings
@@ -48,6 +49,7 @@ class Store:
         gateways: Sequence[PaymentGateway],
         secret: str | Sequence[str],
         settings: Settings | None = None,
+        tax: TaxCalculator | None = None,
         clock: Clock = utc_now,
     ) -> None:
         """Use the host's SQLite *engine*: its file, or the memory it shares.
@@ -57,7 +59,7 @@ class Store:
         Raises:
             ConfigError: an engine, folder, secret or gateway that cannot be used.
         """
-        self._begin(make_shop(Database(engine, clock), files, gateways, secret, settings))
+        self._begin(make_shop(Database(engine, clock), files, gateways, secret, settings, tax))
 
     @classmethod
     def open(
@@ -68,6 +70,7 @@ class Store:
         gateways: Sequence[PaymentGateway],
         secret: str | Sequence[str],
         settings: Settings | None = None,
+        tax: TaxCalculator | None = None,
         clock: Clock = utc_now,
     ) -> Self:
         """Open a store.
@@ -78,13 +81,14 @@ class Store:
             gateways: how customers pay; the first that takes a currency is its default.
             secret: at least 32 characters, or a list for rotation, newest first.
             settings: what the host decides.
+            tax: who works tax out, such as ``FixedRates({...})``; by default nobody.
             clock: returns the time in UTC.
 
         Raises:
             ConfigError: a database, folder, secret or gateway that cannot be used.
         """
         store = cls.__new__(cls)
-        shop = make_shop(Database.open(url, clock), files, gateways, secret, settings)
+        shop = make_shop(Database.open(url, clock), files, gateways, secret, settings, tax)
         store._begin(shop)  # noqa: SLF001  its own
         return store
 
@@ -165,6 +169,7 @@ class AsyncStore:
         gateways: Sequence[PaymentGateway],
         secret: str | Sequence[str],
         settings: Settings | None = None,
+        tax: TaxCalculator | None = None,
         clock: Clock = utc_now,
     ) -> None:
         """Use the host's SQLite *engine*, as :class:`Store` does.
@@ -172,7 +177,7 @@ class AsyncStore:
         Raises:
             ConfigError: an engine, folder, secret or gateway that cannot be used.
         """
-        self._begin(make_shop(Database(engine, clock), files, gateways, secret, settings))
+        self._begin(make_shop(Database(engine, clock), files, gateways, secret, settings, tax))
 
     @classmethod
     def open(
@@ -183,6 +188,7 @@ class AsyncStore:
         gateways: Sequence[PaymentGateway],
         secret: str | Sequence[str],
         settings: Settings | None = None,
+        tax: TaxCalculator | None = None,
         clock: Clock = utc_now,
     ) -> Self:
         """Open a store; the arguments are those of :meth:`Store.open`.
@@ -191,7 +197,7 @@ class AsyncStore:
             ConfigError: a database, folder, secret or gateway that cannot be used.
         """
         store = cls.__new__(cls)
-        shop = make_shop(Database.open(url, clock), files, gateways, secret, settings)
+        shop = make_shop(Database.open(url, clock), files, gateways, secret, settings, tax)
         store._begin(shop)  # noqa: SLF001  its own
         return store
 

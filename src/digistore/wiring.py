@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,12 +19,15 @@ from digistore.downloads import AsyncDownloads
 from digistore.entitlements import AsyncEntitlements, ProductLines
 from digistore.entitlements.tables import purchased_products
 from digistore.errors import ConfigError
+from digistore.events import OrderPaid, RefundFailed, RefundSucceeded
 from digistore.files import AsyncFiles, open_backend
-from digistore.gateways import GatewayProfile, PaymentGateway
+from digistore.gateways import Cap, GatewayProfile, PaymentGateway
 from digistore.orders import AsyncOrders
 from digistore.orders.kinds import Kind, LineKind
 from digistore.orders.reads import order_in_flight
+from digistore.orders.receipts.issuing import HANDLER as RECEIPTS
 from digistore.orders.service.starting import KEY_MARGIN
+from digistore.orders.tax import NoTax, TaxCalculator
 from digistore.outbox import AsyncOutbox
 from digistore.payments import AsyncPayments, ReconcileReport, Refund, Settle
 from digistore.settings import Settings
@@ -44,6 +48,7 @@ class DueReport:
 
     delivered: int
     failed: int
+    receipts: int
     reconciled: ReconcileReport
     closed_requests: int
     closed_days: int
@@ -91,10 +96,12 @@ class Shop:
         gateways: Sequence[PaymentGateway],
         secret: str | Sequence[str],
         settings: Settings,
+        tax: TaxCalculator,
     ) -> None:
         """Wire every slice to those before it."""
         self.database = database
         self.gateways = _by_name(gateways, settings)
+        _refuse_two_taxes(self.gateways, tax)
         signer = Secrets(secret).signer("download")
         self.users = AsyncUsers(database)
         self.files = AsyncFiles(database, open_backend(files), settings)
@@ -104,7 +111,7 @@ class Shop:
             Kind.SUPPORT: SupportLines(),
         }
         settle = Settle(database, kinds, settings)
-        self.orders = AsyncOrders(database, self.users, self.gateways, kinds, settle, settings)
+        self.orders = AsyncOrders(database, self.users, self.gateways, kinds, settle, settings, tax)
         self.entitlements = AsyncEntitlements(database, self.users, settle.ask_about_standby)
         self.payments = AsyncPayments(database, self.users, self.gateways, self.orders, settle)
         self.support = AsyncSupport(
@@ -122,6 +129,10 @@ class Shop:
         self.short_urls = AsyncShortUrls(database, self.users, settings)
         self.analytics = AsyncAnalytics(database, self.users)
         self.outbox = AsyncOutbox(database)
+        self.effects = AsyncOutbox(database)
+        self.effects.within(OrderPaid, self.orders.receipts.take, RECEIPTS)
+        self.effects.within(RefundSucceeded, self.orders.receipts.take, RECEIPTS)
+        self.effects.within(RefundFailed, self.orders.receipts.take, RECEIPTS)
         self.doctor = Doctor(database)
 
     async def _refund(self, actor: Actor, line_id: str, reason: str) -> Refund:
@@ -146,17 +157,19 @@ class Shop:
         closed_requests = await self.support.close_old(limit)
         # What has just been found is told in the same round.
         delivered, failed = await self.outbox.deliver(limit)
+        receipts, unissued = await self.effects.deliver(limit)
         closed_days = await self.analytics.close_days(limit)
         swept = await self.files.sweep(limit)
         await self.outbox.beat(ROUND)
         return DueReport(
             delivered=delivered,
-            failed=failed,
+            failed=failed + unissued,
+            receipts=receipts,
             reconciled=reconciled,
             closed_requests=closed_requests,
             closed_days=closed_days,
             swept_uploads=swept,
-            more=delivered + reconciled.due > 0
+            more=delivered + receipts + reconciled.due > 0
             or limit in {closed_requests, closed_days, swept, reconciled.expired},
         )
 
@@ -193,12 +206,25 @@ def _by_name(
     return named
 
 
+def _refuse_two_taxes(gateways: Mapping[str, PaymentGateway], tax: TaxCalculator) -> None:
+    asked = getattr(tax, "calculate", None)
+    if isinstance(tax, type) or not inspect.iscoroutinefunction(asked):
+        raise ConfigError("tax is a TaxCalculator, such as FixedRates({...})")
+    taxing = [name for name, one in gateways.items() if Cap.TAX in one.profile.capabilities]
+    if taxing and not isinstance(tax, NoTax):
+        raise ConfigError(
+            f"{', '.join(taxing)} works out tax by itself: give no TaxCalculator beside it, or"
+            " switch the gateway's tax off; together they would be charged twice"
+        )
+
+
 def make_shop(
     database: Database,
     files: str,
     gateways: Sequence[PaymentGateway],
     secret: str | Sequence[str],
     settings: Settings | None,
+    tax: TaxCalculator | None = None,
 ) -> Shop:
     """Wire a shop; if that fails, the database is let go.
 
@@ -206,7 +232,7 @@ def make_shop(
         ConfigError: a folder, secret or gateway that cannot be used.
     """
     try:
-        return Shop(database, files, gateways, secret, _checked(settings))
+        return Shop(database, files, gateways, secret, _checked(settings), tax or NoTax())
     except BaseException:
         database.close()
         raise

@@ -263,6 +263,7 @@ def test_an_unknown_id_of_any_kind_is_not_found(world: World, ref: Any) -> None:
         lambda: store.support.offers(SYSTEM, ref),
         lambda: store.short_urls.disable(SYSTEM, ref),
         lambda: store.users.get(SYSTEM, ref),
+        lambda: store.users.legal_entity(SYSTEM, ref),
         lambda: store.orders.checkout(world.buyer, [ref], return_url=RETURN),
     )
 
@@ -295,6 +296,11 @@ CATALOG: list[Case] = [
     ("a long search", Invalid, "text", lambda w: w.store.catalog.find(None, LONG)),
 ]
 ORDERS: list[Case] = [
+    *(
+        (f"a legal entity that is {one!r}", Invalid, "entity", given(call_it, one))
+        for one in (None, "Ada", {"name": "Ada", "country": "DE"}, ("Ada", "DE"))
+        for call_it in (lambda w, e: w.store.users.set_legal_entity(w.seller, w.seller, e),)
+    ),
     ("a withdrawn product", NotForSale, None, lambda w: buy(w, [w.gone])),
     ("a draft", NotFound, None, lambda w: buy(w, [w.draft])),
     ("what is owned", AlreadyOwned, None, lambda w: buy(w, [w.book])),

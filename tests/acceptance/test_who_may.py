@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from digistore import SYSTEM, Period, Role
+from digistore import SYSTEM, LegalEntity, Period, Role
 from digistore.errors import AccessRequired, DigistoreError, Forbidden, NotFound
 from digistore.store import AsyncStore, Store
 from tests.acceptance.world import World
@@ -18,6 +18,7 @@ from tests.payments.asking import usd
 
 Try = Callable[[World, Any], Any]
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
+ADA = LegalEntity(name="Ada", country="DE")
 DAY = Period(date(2026, 1, 1), date(2026, 1, 1))
 
 ACTORS = ("nobody", "stranger", "buyer", "other", "former_seller", "seller", "operator", "system")
@@ -70,6 +71,18 @@ TABLE: dict[str, tuple[str, Try]] = {
     "users.revoke_role: operator": (
         "F F F F F F F +",
         lambda w, a: w.store.users.revoke_role(a, w.operator, Role.OPERATOR),
+    ),
+    "users.set_legal_entity": (
+        "F N N N F + + +",
+        lambda w, a: w.store.users.set_legal_entity(a, w.seller, ADA),
+    ),
+    "users.set_legal_entity: of a customer": (
+        "F N F N N N F F",
+        lambda w, a: w.store.users.set_legal_entity(a, w.buyer, ADA),
+    ),
+    "users.legal_entity": (
+        "F N N N F + + +",
+        lambda w, a: w.store.users.legal_entity(a, w.seller),
     ),
     "catalog.add_category": (OPERATORS, lambda w, a: w.store.catalog.add_category(a, "Books")),
     "catalog.categories": (EVERYBODY, lambda w, a: w.store.catalog.categories(a)),

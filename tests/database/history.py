@@ -49,3 +49,4 @@ def _live(shop: Shop) -> None:
     shop.deliver(shop.sandbox.close_dispute(paid.checkout, "won"))
     refunded = shop.buy(course, shop.store.users.register("other@example.com"))
     shop.store.payments.refund(shop.operator, refunded.order, reason="a gesture")
+    shop.store.run_due()  # issues receipts and a credit note

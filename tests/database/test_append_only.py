@@ -11,7 +11,7 @@ import pytest
 
 from tests.database.history import tell_history
 
-FACTS = ("audit", "entitlement_facts", "support_facts")
+FACTS = ("audit", "entitlement_facts", "receipts", "support_facts")
 
 
 @pytest.fixture(scope="module")

@@ -49,6 +49,8 @@ def update(table: str, assignment: str, where: str) -> str:
     return f"UPDATE digistore_{table} SET {assignment} WHERE {where}"
 
 
+RECEIPT, CREDIT = "order_id = :paid", "refund_id = :refund"
+FOLLOWS = "UNIQUE constraint failed: digistore_receipts.{}"
 PAYMENT, SECOND = "id = :payment", "id = :second"
 UNCOVERED = {
     "cover_key": None,
@@ -97,6 +99,55 @@ BAD: dict[str, tuple[Any, str]] = {
     ),
     "a flag that is neither yes nor no": (
         update("orders", "late = 2", "id = :open"), "flag_late",
+    ),
+    # Receipts
+    "a second receipt of one order": (
+        copy("receipts", RECEIPT, id="rcp_x", number=99), FOLLOWS.format("order_id"),
+    ),
+    "a second credit note of one refund": (
+        copy("receipts", CREDIT, id="rcp_x", number=99), FOLLOWS.format("refund_id"),
+    ),
+    "two documents with one number": (
+        copy("receipts", RECEIPT, id="rcp_x", order_id="ord_x"), FOLLOWS.format("issuer"),
+    ),
+    "a receipt of nothing": (
+        copy("receipts", RECEIPT, id="rcp_x", number=99, order_id=None), "receipts_have_an_order",
+    ),
+    "a receipt of an order and a refund": (
+        copy("receipts", RECEIPT, id="rcp_x", number=99, order_id=":open", refund_id=":refund"),
+        "credit_notes_have_a_refund",
+    ),
+    "a credit note without a refund": (
+        copy("receipts", CREDIT, id="rcp_x", number=99, refund_id=None),
+        "credit_notes_have_a_refund",
+    ),
+    "a credit note without a receipt": (
+        copy("receipts", CREDIT, id="rcp_x", number=99, receipt_id=None),
+        "corrections_name_a_receipt",
+    ),
+    "a debit note without a credit note": (
+        copy(
+            "receipts", CREDIT, id="rcp_x", number=99, kind="debit_note",
+            series="test_debit_note", refund_id=None,
+        ),
+        "debit_notes_have_a_credit_note",
+    ),
+    "a credit note of nothing": (
+        copy("receipts", CREDIT, id="rcp_x", number=99, total=0), "corrections_are_of_something",
+    ),
+    "a number below one": (
+        copy("receipts", RECEIPT, id="rcp_x", number=0), "receipts_numbers_start_at_one",
+    ),
+    "more tax on a receipt than it is about": (
+        copy("receipts", RECEIPT, id="rcp_x", number=99, tax=2901), "tax_is_part_of_the_total",
+    ),
+    "test money in the books of real money": (
+        copy("receipts", RECEIPT, id="rcp_x", number=99, livemode=1),
+        "series_follows_kind_and_mode",
+    ),
+    "a counter that has counted nothing": (
+        update("receipt_counters", "last = 0", "series = 'test_receipt'"),
+        "counters_numbers_start_at_one",
     ),
     # D4: no purchase without a payment that covers it
     "D4 a purchase without a payment": (

@@ -88,6 +88,7 @@ class Story(Teller):
         )
         _, checkout = self.buy("failing", self.book)
         self.store.payments.refund(self.shop.seller, checkout.order, reason="no")
+        self.store.run_due()  # its credit note is out when it fails
         self.deliver(self.shop.sandbox.fail_refund(checkout))
 
     def partly_refunded(self) -> None:
@@ -219,6 +220,23 @@ class Story(Teller):
         self.ids |= {"link": link.id, "other_link": other.id, "link_code": link.code}
 
     def name_the_rest(self) -> None:
+        self.store.run_due()
+        refund = self.ids["refund"]
+        document = (
+            "SELECT {} FROM digistore_receipts WHERE issuer <> 'house' AND kind = '{}' AND {}"
+        )
+        self.ids |= {
+            "receipt": self.one(document.format("id", "receipt", "number = 1")),
+            "later_receipt": self.one(document.format("id", "receipt", "number = 2")),
+            "any_receipt": self.one(document.format("MIN(id)", "receipt", "1 = 1")),
+            "any_credit": self.one(document.format("MIN(id)", "credit_note", "1 = 1")),
+            "credit": self.one(document.format("id", "credit_note", f"refund_id = '{refund}'")),
+            "credited": self.one(
+                document.format("receipt_id", "credit_note", f"refund_id = '{refund}'")
+            ),
+            "debit": self.one(document.format("id", "debit_note", "number = 1")),
+            "debited": self.one(document.format("credit_note_id", "debit_note", "number = 1")),
+        }
         self.ids |= {
             "seller": self.shop.seller.id,
             "operator": self.shop.operator.id,

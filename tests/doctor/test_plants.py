@@ -7,10 +7,15 @@ from pathlib import Path
 import pytest
 
 from digistore.doctor.service import CHECKS
-from tests.doctor import plants_access, plants_books, plants_money
+from tests.doctor import plants_access, plants_books, plants_money, plants_receipts
 from tests.doctor.plant import BY_NAME, Plant, Told, copy_of, examine, found_by, write
 
-PLANTS = (*plants_access.PLANTS, *plants_money.PLANTS, *plants_books.PLANTS)
+PLANTS = (
+    *plants_access.PLANTS,
+    *plants_money.PLANTS,
+    *plants_books.PLANTS,
+    *plants_receipts.PLANTS,
+)
 
 
 def named(planted: Plant) -> str:

@@ -35,7 +35,8 @@ ORDER = (
     "consents",
 )  # fmt: skip
 LINE = (
-    "id", "kind", "product_id", "beneficiary_id", "title", "unit_price", "discount", "tax", "total",
+    "id", "kind", "product_id", "beneficiary_id", "title", "unit_price", "discount", "tax",
+    "tax_rate", "tax_reason", "total",
 )  # fmt: skip
 TERMS = Consent(
     kind="terms",

@@ -148,7 +148,8 @@ def test_the_kind_of_failure_is_noted_and_not_its_words(shop: Shop) -> None:
     shop.store.on(OrderPaid, flaky, name="mail")
     shop.buy(shop.product())
     shop.store.run_due()
-    assert shop.rows("SELECT failure, tries FROM digistore_deliveries") == [("ValueError", 1)]
+    told = shop.rows("SELECT failure, tries FROM digistore_deliveries WHERE handler = 'mail'")
+    assert told == [("ValueError", 1)]
 
 
 def test_what_stops_the_process_leaves_the_delivery_leased(

@@ -26,6 +26,7 @@ AMOUNTS = {
     ("digistore_refunds", "id"): ("amount",),
     ("digistore_refund_lines", "refund_id"): ("amount", "tax"),
     ("digistore_disputes", "id"): ("amount",),
+    ("digistore_receipts", "id"): ("total", "tax"),
     ("digistore_purchased_products", "id"): ("covered_total",),
     ("digistore_entitlement_facts", "grant_id"): ("amount",),
     ("digistore_support_requests", "id"): ("price", "covered_total"),
@@ -39,6 +40,7 @@ CURRENCIES = (
     "digistore_payments",
     "digistore_refunds",
     "digistore_disputes",
+    "digistore_receipts",
     "digistore_support_requests",
 )
 _KNOWN = ", ".join(f"'{code}'" for code in ISO_EXPONENTS)

@@ -14,15 +14,30 @@ from digistore.orders.models import (
     OrderState,
     Quote,
     QuoteLine,
-    Receipt,
 )
+from digistore.orders.receipts.models import DocumentKind, ReceiptDocument
+from digistore.orders.receipts.receipt import Receipt
+from digistore.orders.receipts.texts import ReceiptTexts
 from digistore.orders.service import AsyncOrders, Orders
+from digistore.orders.tax import (
+    FixedRates,
+    LineTax,
+    NoTax,
+    TaxableLine,
+    TaxCalculator,
+    TaxReason,
+    TaxRequest,
+)
 
 __all__ = [
     "AsyncOrders",
     "Billing",
     "Checkout",
     "Consent",
+    "DocumentKind",
+    "FixedRates",
+    "LineTax",
+    "NoTax",
     "Order",
     "OrderLine",
     "OrderRef",
@@ -31,4 +46,10 @@ __all__ = [
     "Quote",
     "QuoteLine",
     "Receipt",
+    "ReceiptDocument",
+    "ReceiptTexts",
+    "TaxCalculator",
+    "TaxReason",
+    "TaxRequest",
+    "TaxableLine",
 ]

@@ -37,7 +37,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A line before it is sold; amounts in minor units of the order's currency."""
+    """A line before it is sold; amounts in minor units of the order's currency.
+
+    *tax* is worked out on the price less the discount, and *tax_added* to it or contained in it.
+    """
 
     kind: Kind
     product_id: str
@@ -45,6 +48,16 @@ class Draft:
     title: str
     unit_price: int
     allow_repeat: bool = False
+    discount: int = 0
+    tax: int = 0
+    tax_added: bool = False
+    tax_rate: str | None = None
+    tax_reason: str = "none"
+
+    @property
+    def total(self) -> int:
+        """What is to be paid for it."""
+        return self.unit_price - self.discount + (self.tax if self.tax_added else 0)
 
 
 @dataclass(frozen=True, slots=True)

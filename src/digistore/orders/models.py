@@ -8,12 +8,10 @@ from typing import Annotated, TypeAlias
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from digistore.fields import Line, Metadata, Model, Ref, Text, Time, Title
+from digistore.fields import Country, Line, Metadata, Model, Ref, Text, Time, Title
 from digistore.ids import OrderId, OrderLineId, ProductId, UserId
 from digistore.money import Money
 from digistore.orders.kinds import Kind, Outcome
-
-Country: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 
 
 class OrderState(StrEnum):
@@ -66,6 +64,8 @@ class OrderLine(Model):
     unit_price: Money
     discount: Money
     tax: Money
+    tax_rate: str | None = None
+    tax_reason: str = "none"
     total: Money
     outcome: Outcome | None = None
 
@@ -109,31 +109,26 @@ class QuoteLine(Model):
     product_id: ProductId
     title: str
     unit_price: Money
+    discount: Money
+    tax: Money
+    tax_rate: str | None = None
+    tax_reason: str = "none"
     total: Money
 
 
 class Quote(Model):
-    """What an order would cost now; nothing is reserved."""
+    """What an order would cost now; nothing is reserved.
+
+    *tax* is contained in *total*, and where *tax_inclusive* in the prices as well.
+    """
 
     lines: tuple[QuoteLine, ...]
     subtotal: Money
     discount: Money
     tax: Money
+    tax_inclusive: bool = True
     total: Money
     gateway: str | None
-
-
-class Receipt(Model):
-    """What a paid order's receipt says, as data; money given back is on it."""
-
-    order: Order
-    issuer: str
-    buyer_name: str | None
-    buyer_email: str | None
-    paid_at: datetime
-    method: str
-    refunded: Money
-    net: Money
 
 
 OrderRef: TypeAlias = Order | str

@@ -81,6 +81,8 @@ def _order(row: Record, lines: Sequence[Any]) -> Order:
                 unit_price=money(line.unit_price),
                 discount=money(line.discount),
                 tax=money(line.tax),
+                tax_rate=line.tax_rate,
+                tax_reason=line.tax_reason,
                 total=money(line.total),
                 outcome=line.outcome,
             )

@@ -80,7 +80,11 @@ def request_fingerprint(
     """
     content = {
         "lines": [
-            [d.kind, d.product_id, d.beneficiary_id, d.unit_price, d.allow_repeat] for d in drafts
+            [
+                *(d.kind, d.product_id, d.beneficiary_id, d.unit_price, d.allow_repeat),
+                *(d.tax, d.tax_added, d.tax_rate, d.tax_reason),
+            ]
+            for d in drafts
         ],
         "currency": currency,
         "gateway": gateway,
@@ -97,7 +101,7 @@ def snapshot_fingerprint(order: Mapping[str, object], lines: Iterable[Sequence[o
 
     Args:
         order: currency, subtotal, discount, tax, total, tax_inclusive, policy, billing, consents.
-        lines: of each line id, kind, product, beneficiary, title, unit price, discount, tax, total.
+        lines: of each line the columns of ``LINE_SNAPSHOT``.
     """
     return _sha256({"order": dict(order), "lines": [list(line) for line in lines]})
 
@@ -122,6 +126,8 @@ LINE_SNAPSHOT = (
     "unit_price",
     "discount",
     "tax",
+    "tax_rate",
+    "tax_reason",
     "total",
 )
 

@@ -4,6 +4,6 @@ It owns events, the handlers that take them and what was delivered. It must neve
 business rule.
 """
 
-from digistore.outbox.service import AsyncOutbox, Handler, announce
+from digistore.outbox.service import OWN, AsyncOutbox, Handler, announce, owe, owe_again
 
-__all__ = ["AsyncOutbox", "Handler", "announce"]
+__all__ = ["OWN", "AsyncOutbox", "Handler", "announce", "owe", "owe_again"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from sqlalchemy import Insert, select, tuple_, update
+from sqlalchemy import Insert, Update, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from digistore.blocking import offload, port
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 E = TypeVar("E", bound=Event)
 Handler: TypeAlias = Callable[[E], Awaitable[None] | None]
 
+OWN = "digistore."
+"""What the names of the library's own handlers begin with."""
 LEASE = timedelta(minutes=5)
 BACKOFF = (
     timedelta(seconds=10),
@@ -57,6 +59,36 @@ def announce(event: Event, transition: str) -> Insert:
     )
 
 
+def owe(event: Event, handler: str) -> Insert:
+    """Return the statement that owes *event* to a handler of the library's own.
+
+    It goes into the batch of the event, after it: nobody has to be registered for it, and for
+    the host's handlers the event still waits as it did.
+    """
+    columns = ["event_id", "handler", "state", "tries", "next_check_at"]
+    due = literal(event.at, deliveries.c.next_check_at.type)
+    return insert(deliveries).from_select(
+        columns,
+        select(events.c.id, literal(handler), literal("due"), literal(0), due).where(
+            events.c.id == event.id
+        ),
+    )
+
+
+def owe_again(event: Event, transition: str, handler: str) -> Update:
+    """Return the statement that has a handler of the library's own take an event once more.
+
+    *event* is as it was announced, but for its id; it is due when *event* happens.
+    """
+    key = f"{type(event).__name__}:{event.subject}:{transition}"
+    told = select(events.c.id).where(events.c.dedupe_key == key)
+    return (
+        update(deliveries)
+        .where(deliveries.c.event_id.in_(told), deliveries.c.handler == handler)
+        .values(state="due", tries=0, delivered_at=None, next_check_at=event.at)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Leased:
     event: Event
@@ -73,6 +105,7 @@ class AsyncOutbox:
         self._database = database
         self._handlers: dict[tuple[str, str], Callable[[Any], Any]] = {}
         self._registered: set[tuple[str, str]] = set()
+        self._within: set[tuple[str, str]] = set()
 
     def on(self, kind: type[E], handler: Handler[E], name: str) -> None:
         """Let *handler* take events of *kind*; *name* is what its deliveries are remembered by.
@@ -88,11 +121,27 @@ class AsyncOutbox:
                 "a handler needs a name of 1 to 100 printable characters",
                 fields={"name": "invalid"},
             )
+        if name.startswith(OWN):
+            raise Invalid(
+                f"handler names that begin with {OWN} are the library's", fields={"name": "taken"}
+            )
         if key in self._handlers:
             raise Invalid(
                 "this handler name is taken for this event type", fields={"name": "taken"}
             )
         self._handlers[key] = handler
+
+    def within(
+        self, kind: type[E], handler: Callable[[E], Coroutine[Any, Any, None]], name: str
+    ) -> None:
+        """Let *handler*, of the library's own, take what is owed to it by :func:`owe`.
+
+        It is not registered, and it runs where the round runs: it touches the database alone.
+        """
+        key = (kind.__name__, name)
+        self._handlers[key] = handler
+        self._registered.add(key)
+        self._within.add(key)
 
     async def deliver(self, limit: int) -> tuple[int, int]:
         """Deliver up to *limit* events; return how many succeeded and how many failed."""
@@ -142,7 +191,9 @@ class AsyncOutbox:
         handler = self._handlers[kind, leased.handler]
         failure: str | None = None
         try:
-            if inspect.iscoroutinefunction(handler):
+            if (kind, leased.handler) in self._within:
+                await handler(leased.event)
+            elif inspect.iscoroutinefunction(handler):
                 await port(handler(leased.event))
             else:
                 answer = await offload(handler, leased.event)

@@ -45,6 +45,7 @@ class LineFacts:
     allow_repeat: bool
     open_key: int | None
     outcome: Outcome | None
+    tax: int = 0
 
 
 @dataclass(slots=True)
@@ -103,7 +104,10 @@ class PaymentFacts:
 
 @dataclass(slots=True)
 class RefundFacts:
-    """Money given back; *lines* is its split over order lines, once it is *assigned*."""
+    """Money given back; *lines* is its split over order lines, once it is *assigned*.
+
+    *taxes* is what tax is contained in each of them.
+    """
 
     id: str
     payment_id: str
@@ -126,6 +130,7 @@ class RefundFacts:
     succeeded_at: datetime | None = None
     failed_at: datetime | None = None
     lines: dict[str, int] = field(default_factory=dict)
+    taxes: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -294,7 +299,7 @@ class Book:
 def _copy(entry: Any, **values: object) -> Any:  # noqa: ANN401  an entry
     twin = copy(entry)
     if isinstance(twin, RefundFacts):
-        twin.lines = dict(twin.lines)
+        twin.lines, twin.taxes = dict(twin.lines), dict(twin.taxes)
     if isinstance(twin, DisputeFacts):
         twin.lines = set(twin.lines)
     for name, value in values.items():

@@ -79,7 +79,9 @@ async def _read_money(reader: Database | Reader, book: Book, where: Any) -> None
     for row in await reader.rows(given):
         access = Effect(row.access) if row.access else None
         state = RefundStatus(row.state)
-        book.refunds.append(_entry(RefundFacts, row, state=state, access=access, lines={}))
+        book.refunds.append(
+            _entry(RefundFacts, row, state=state, access=access, lines={}, taxes={})
+        )
     asked = select(disputes).where(disputes.c.payment_id.in_(ids)).order_by(disputes.c.id)
     for row in await reader.rows(asked):
         book.disputes.append(_entry(DisputeFacts, row, state=DisputeState(row.state), lines=set()))
@@ -92,6 +94,7 @@ async def _read_lines(reader: Database | Reader, book: Book) -> None:
         where = refund_lines.c.refund_id.in_(list(by_refund))
         for row in await reader.rows(select(refund_lines).where(where)):
             by_refund[row.refund_id].lines[row.order_line_id] = row.amount
+            by_refund[row.refund_id].taxes[row.order_line_id] = row.tax
     by_dispute = {dispute.id: dispute for dispute in book.disputes}
     if by_dispute:
         where = dispute_lines.c.dispute_id.in_(list(by_dispute))

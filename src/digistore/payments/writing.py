@@ -39,7 +39,7 @@ _WRITERS: Mapping[type[Any], Callable[..., Executable]] = {
     LineFacts: set_line,
     AttemptFacts: set_attempt,
 }
-_APART = {"lines", "policy"}
+_APART = {"lines", "taxes", "policy"}
 
 
 def differences(book: Book) -> list[Executable]:
@@ -63,7 +63,12 @@ def _store(entry: Any, stored: Any) -> list[Executable]:  # noqa: ANN401  an ent
     if isinstance(entry, RefundFacts):
         known = stored.lines if stored else {}
         rows = [
-            {"refund_id": entry.id, "order_line_id": line, "amount": amount, "tax": 0}
+            {
+                "refund_id": entry.id,
+                "order_line_id": line,
+                "amount": amount,
+                "tax": entry.taxes.get(line, 0),
+            }
             for line, amount in entry.lines.items()
             if line not in known
         ]

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import bindparam, select
 
-from digistore.audit import Change, record
 from digistore.blocking import Blocking, blocking
-from digistore.database import Prepared, Record
+from digistore.database import Prepared
 from digistore.errors import AlreadyExists, Forbidden, Invalid, NotFound
-from digistore.fields import Input, Ref, Title, checked
-from digistore.ids import UserId
+from digistore.fields import checked
+from digistore.settings import LegalEntity
 from digistore.users.models import (
     SYSTEM,
     Actor,
@@ -25,11 +22,21 @@ from digistore.users.models import (
     UserStatus,
     Visitor,
 )
-from digistore.users.rules import NOBODY, THE_SYSTEM, Acting, login_form, normal_email
+from digistore.users.reads import party
+from digistore.users.rules import NOBODY, THE_SYSTEM, Acting, normal_email
 from digistore.users.tables import user_roles, users
+from digistore.users.writes import (
+    HostPerson,
+    Person,
+    add_user,
+    bring_up_to_date,
+    set_legal_entity,
+    set_role,
+    user_of,
+)
 
 if TYPE_CHECKING:
-    from digistore.database import Database, Transaction
+    from digistore.database import Database
 
 _WITH_ROLES = users.outerjoin(user_roles, user_roles.c.user_id == users.c.id)
 _ACTING = Prepared(
@@ -51,14 +58,6 @@ _BY_EXTERNAL_ID = Prepared(
 )
 
 
-class _Person(Input):
-    name: Title | None = None
-
-
-class _HostPerson(_Person):
-    external_id: Ref
-
-
 class AsyncUsers:
     """Users and roles: ``store.users``."""
 
@@ -74,9 +73,9 @@ class AsyncUsers:
             AlreadyExists: the address logs in already.
         """
         address = normal_email(email)
-        person = checked(_Person, name=name)
+        person = checked(Person, name=name)
         user = await self._database.transact(
-            lambda tx: _add(tx, "register", email=address, login=address, name=person.name)
+            lambda tx: add_user(tx, "register", email=address, login=address, name=person.name)
         )
         if user is None:
             raise AlreadyExists("user", "email")
@@ -89,7 +88,7 @@ class AsyncUsers:
             Invalid: not an address.
         """
         address = normal_email(email)
-        made = await self._database.transact(lambda tx: _add(tx, "guest", email=address))
+        made = await self._database.transact(lambda tx: add_user(tx, "guest", email=address))
         return _made(made)
 
     async def ensure(
@@ -150,6 +149,51 @@ class AsyncUsers:
             raise Invalid("every user is a customer", fields={"role": "customer"})
         return await self._change_role(actor, user, role, grant=False)
 
+    async def set_legal_entity(
+        self, actor: Actor, user: UserRef, entity: LegalEntity
+    ) -> LegalEntity:
+        """Say who the seller *user* is before the law.  Said again, it writes nothing.
+
+        Receipts that are issued from now on bear it; those that exist never change.
+
+        Args:
+            actor: the seller, an operator or ``SYSTEM``.
+            user: the seller.
+            entity: name, country and what else the law of that country asks for.
+
+        Raises:
+            NotFound: no such user, or not theirs to change.
+            Forbidden: *user* is no seller.
+            Invalid: *entity* is no ``LegalEntity``.
+        """
+        acting = await self.acting(actor)
+        seller_id = await self._seller(acting, user)
+        if not isinstance(entity, LegalEntity):
+            raise Invalid("entity is LegalEntity(name, country, ...)", fields={"entity": "invalid"})
+        stored = entity.model_dump(mode="json")
+        await self._database.transact(
+            lambda tx: set_legal_entity(tx, acting.label, seller_id, stored)
+        )
+        return entity
+
+    async def legal_entity(self, actor: Actor, user: UserRef) -> LegalEntity | None:
+        """Return who the seller *user* is before the law, ``None`` if nobody has said so.
+
+        Raises:
+            NotFound: no such user, or not theirs to see.
+            Forbidden: *user* is no seller.
+        """
+        seller_id = await self._seller(await self.acting(actor), user)
+        return (await party(self._database, seller_id)).legal_entity
+
+    async def _seller(self, acting: Acting, user: UserRef) -> str:
+        user_id = await self.id_of(user)
+        if not (acting.is_operator or acting.is_user(user_id)):
+            raise NotFound("user", user_id)
+        if Role.SELLER not in (await self._load(user_id)).roles:
+            raise Forbidden("only a seller has a legal entity", reason="seller_needed")
+        return user_id
+
     # What the other slices ask.
 
     async def acting(self, actor: Visitor) -> Acting:
@@ -181,7 +225,7 @@ class AsyncUsers:
         return user.id if isinstance(user, User) else _text(user)
 
     async def _ensure(self, host: HostUser) -> Acting:
-        person = checked(_HostPerson, external_id=host.external_id, name=host.name or None)
+        person = checked(HostPerson, external_id=host.external_id, name=host.name or None)
         address = normal_email(host.email) if host.email else None
         rows = await self._database.fetch(_BY_EXTERNAL_ID, {"external_id": person.external_id})
         if rows:
@@ -190,7 +234,7 @@ class AsyncUsers:
             if fresh and (verified or not host.email_verified):
                 return _acting(rows, rows[0][0])
         user_id = await self._database.transact(
-            lambda tx: _bring_up_to_date(tx, person, address, verified=host.email_verified)
+            lambda tx: bring_up_to_date(tx, person, address, verified=host.email_verified)
         )
         return _acting(await self._database.fetch(_ACTING, {"id": user_id}), user_id)
 
@@ -202,7 +246,7 @@ class AsyncUsers:
             raise Forbidden("only SYSTEM changes who is an operator", reason="system_needed")
         user_id = await self.id_of(user)
         await self._database.transact(
-            lambda tx: _set_role(tx, acting.label, user_id, wanted, grant=grant)
+            lambda tx: set_role(tx, acting.label, user_id, wanted, grant=grant)
         )
         return await self._load(user_id)
 
@@ -223,7 +267,7 @@ class AsyncUsers:
         roles: dict[str, set[Role]] = {}
         for row in rows:
             roles.setdefault(row.id, set()).add(Role(row.role))
-        return {row.id: _user(row._mapping, roles[row.id]) for row in rows}
+        return {row.id: user_of(row._mapping, roles[row.id]) for row in rows}
 
 
 def _text(user_id: object) -> str:
@@ -247,121 +291,10 @@ def _acting(rows: Sequence[tuple[Any, ...]], user_id: str) -> Acting:
     return Acting(rows[0][0], frozenset(Role(row[2]) for row in rows))
 
 
-def _user(row: Record, roles: set[Role]) -> User:
-    return User(
-        id=row["id"],
-        external_id=row["external_id"],
-        email=row["email"],
-        email_verified_at=row["email_verified_at"],
-        name=row["name"],
-        roles=frozenset(roles),
-        status=row["status"],
-        created_at=row["created_at"],
-    )
-
-
 def _made(user: User | None) -> User:
     if user is None:  # only an address or external id that is taken makes nobody
         raise AssertionError
     return user
-
-
-async def _add(
-    tx: Transaction,
-    cause: str,
-    *,
-    email: str | None = None,
-    login: str | None = None,
-    external_id: str | None = None,
-    name: str | None = None,
-    verified_at: datetime | None = None,
-) -> User | None:
-    """Add a customer; ``None`` if the log-in or external id is taken."""
-    user_id = tx.new_id("usr")
-    row = {
-        "id": user_id,
-        "external_id": external_id,
-        "email": email,
-        "email_verified_at": verified_at,
-        "login_email": login_form(login) if login else None,
-        "name": name,
-        "status": UserStatus.ACTIVE,
-        "version": 1,
-        "created_at": tx.now,
-    }
-    statement = insert(users).values(row).on_conflict_do_nothing().returning(users.c.id)
-    if await tx.first(statement) is None:
-        return None
-    await tx.rows(insert(user_roles).values(user_id=user_id, role=Role.CUSTOMER, granted_at=tx.now))
-    await record(tx, "system", cause, [Change("user", user_id, 1, {"role": "customer"})])
-    return _user(row, {Role.CUSTOMER})
-
-
-async def _bring_up_to_date(
-    tx: Transaction, person: _HostPerson, email: str | None, *, verified: bool
-) -> str:
-    now = tx.now if verified and email else None
-    made = await _add(
-        tx,
-        "ensure",
-        external_id=person.external_id,
-        email=email,
-        name=person.name,
-        verified_at=now,
-    )
-    if made is not None:
-        return made.id
-    row = await tx.first(select(users).where(users.c.external_id == person.external_id))
-    if row is None:
-        raise AssertionError
-    values: dict[str, object] = {}
-    if email is not None and email != row.email:
-        values |= {"email": email, "email_verified_at": now}  # verified belongs to the address
-    elif verified and row.email is not None and row.email_verified_at is None:
-        values |= {"email_verified_at": tx.now}
-    if person.name is not None and person.name != row.name:
-        values |= {"name": person.name}
-    if values:
-        await _bump(tx, row.id, "system", "ensure", {}, **values)
-    return UserId(row.id)
-
-
-async def _set_role(tx: Transaction, actor: str, user_id: str, role: Role, *, grant: bool) -> None:
-    if await tx.first(select(users.c.id).where(users.c.id == user_id)) is None:
-        raise NotFound("user", user_id)
-    here = (user_roles.c.user_id == user_id) & (user_roles.c.role == role)
-    if grant:
-        statement = (
-            insert(user_roles)
-            .values(user_id=user_id, role=role, granted_at=tx.now)
-            .on_conflict_do_nothing()
-            .returning(user_roles.c.role)
-        )
-    else:
-        statement = delete(user_roles).where(here).returning(user_roles.c.role)  # type: ignore[assignment]
-    if await tx.first(statement) is not None:
-        verb = "granted" if grant else "revoked"
-        await _bump(tx, user_id, actor, f"role_{verb}", {verb: str(role)})
-
-
-async def _bump(
-    tx: Transaction,
-    user_id: str,
-    actor: str,
-    cause: str,
-    changes: dict[str, str],
-    **values: object,
-) -> None:
-    statement = (
-        update(users)
-        .where(users.c.id == user_id)
-        .values(version=users.c.version + 1, **values)
-        .returning(users.c.version)
-    )
-    row = await tx.first(statement)
-    if row is None:
-        raise AssertionError
-    await record(tx, actor, cause, [Change("user", user_id, row.version, changes)])
 
 
 class Users(Blocking[AsyncUsers]):
@@ -374,3 +307,5 @@ class Users(Blocking[AsyncUsers]):
     by_external_id = blocking(AsyncUsers.by_external_id)
     grant_role = blocking(AsyncUsers.grant_role)
     revoke_role = blocking(AsyncUsers.revoke_role)
+    set_legal_entity = blocking(AsyncUsers.set_legal_entity)
+    legal_entity = blocking(AsyncUsers.legal_entity)

@@ -10,7 +10,16 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from digistore.database.types import Key, Moment, Prose, Word, metadata, one_of, references
+from digistore.database.types import (
+    Json,
+    Key,
+    Moment,
+    Prose,
+    Word,
+    metadata,
+    one_of,
+    references,
+)
 
 users = Table(
     "digistore_users",
@@ -22,6 +31,7 @@ users = Table(
     Column("login_email", Prose, info={"personal": "address"}),
     Column("password_hash", Prose, info={"personal": "secret"}),
     Column("name", Prose, info={"personal": "name"}),
+    Column("legal_entity", Json, info={"personal": "name, address, tax id of a seller"}),
     Column("status", Word, nullable=False),
     Column("version", Integer, nullable=False),
     Column("created_at", Moment, nullable=False),

@@ -18,6 +18,8 @@ from digistore.orders.rules import checked_url, request_fingerprint
 from digistore.orders.service.placing import Blocked, Wish, place
 from digistore.orders.service.settling import Settling
 from digistore.orders.service.starting import Starter
+from digistore.orders.service.taxing import TaxDesk
+from digistore.orders.tax import TaxCalculator
 from digistore.users import Acting
 
 if TYPE_CHECKING:
@@ -51,14 +53,16 @@ class Cashier:
         kinds: Mapping[Kind, LineKind],
         settling: Settling,
         settings: Settings,
+        calculator: TaxCalculator,
     ) -> None:
-        """Take orders to be paid at *gateways*."""
+        """Take orders to be paid at *gateways*; *calculator* knows their tax."""
         self._database = database
         self._users = users
         self._gateways = gateways
         self._kinds = kinds
         self._settling = settling
         self._settings = settings
+        self.tax = TaxDesk(database, calculator, settings)
         self.starter = Starter(database, gateways, settling)
 
     async def wish(
@@ -75,7 +79,8 @@ class Cashier:
         return_url = checked_url(terms.return_url, "return_url", hosts)
         giving_up = return_url if terms.cancel_url is None else terms.cancel_url
         cancel_url = checked_url(giving_up, "cancel_url", hosts)
-        total = Money.from_minor(sum(draft.unit_price for draft in drafts), currency)
+        drafts = await self.tax.taxed(drafts, currency, seller_id, terms.billing)
+        total = Money.from_minor(sum(draft.total for draft in drafts), currency)
         profile = self.gateway_for(total, terms.gateway)
         buyer_id = acting.user_id()
         buyer = (await self._users.load_many([buyer_id]))[buyer_id]
@@ -95,6 +100,7 @@ class Cashier:
             fingerprint=request_fingerprint(
                 drafts, currency, name, terms.billing, terms.consents, terms.metadata, extra
             ),
+            tax_inclusive=self._settings.tax_inclusive,
             billing=terms.billing,
             consents=terms.consents,
             metadata=terms.metadata,

@@ -20,7 +20,7 @@ from digistore.errors import (
     PaymentInFlight,
 )
 from digistore.fields import Metadata, checked
-from digistore.gateways import GatewayProfile, PaymentGateway
+from digistore.gateways import PaymentGateway
 from digistore.money import Money
 from digistore.orders.kinds import Draft, Kind, LineKind
 from digistore.orders.models import (
@@ -31,18 +31,21 @@ from digistore.orders.models import (
     OrderRef,
     OrderState,
     Quote,
-    QuoteLine,
-    Receipt,
 )
 from digistore.orders.reads import load_order, load_orders, order_ref
+from digistore.orders.receipts.issuing import ReceiptBook, issued
+from digistore.orders.receipts.receipt import Receipt
+from digistore.orders.receipts.rules import HOUSE
 from digistore.orders.rules import (
     checked_consents,
     one_shop,
     unit_price,
 )
 from digistore.orders.service.cashier import Cashier, Terms
+from digistore.orders.service.quoting import quote_of
 from digistore.orders.service.settling import Settling
 from digistore.orders.tables import orders
+from digistore.orders.tax import TaxCalculator
 from digistore.paging import Page, checked_limit, page_of
 from digistore.users import Acting, Actor, UserRef
 
@@ -63,6 +66,7 @@ class AsyncOrders:
         kinds: Mapping[Kind, LineKind],
         settling: Settling,
         settings: Settings,
+        calculator: TaxCalculator,
     ) -> None:
         """Take orders to be paid at *gateways*; *settling* is what payments offer."""
         self._database = database
@@ -70,7 +74,8 @@ class AsyncOrders:
         self._kinds = kinds
         self._settling = settling
         self._settings = settings
-        self.cashier = Cashier(database, users, gateways, kinds, settling, settings)
+        self.receipts = ReceiptBook(database, settling, settings)
+        self.cashier = Cashier(database, users, gateways, kinds, settling, settings, calculator)
 
     async def quote(
         self,
@@ -91,13 +96,14 @@ class AsyncOrders:
         acting.user_id()
         _checked_billing(billing)
         products = await self._for_sale(items)
-        _, currency = one_shop(products)
+        seller_id, currency = one_shop(products)
         drafts = _drafts(products, acting.user_id(), pay, allow_repeat=False)
         for draft in drafts:
             await self._kinds[draft.kind].admit(self._database, acting.user_id(), draft)
-        total = Money.from_minor(sum(draft.unit_price for draft in drafts), currency)
+        drafts = await self.cashier.tax.taxed(drafts, currency, seller_id, billing)
+        total = Money.from_minor(sum(draft.total for draft in drafts), currency)
         profile = self.cashier.gateway_for(total, None)
-        return _quote(drafts, total, profile)
+        return quote_of(drafts, total, profile, inclusive=self._settings.tax_inclusive)
 
     async def checkout(
         self,
@@ -206,27 +212,33 @@ class AsyncOrders:
         return found
 
     async def receipt(self, actor: Actor, order: OrderRef) -> Receipt:
-        """Return the receipt of a paid order as data.
+        """Return the receipt of a paid order: data, and from them HTML and PDF.
+
+        Its number is drawn by ``run_due``; until then its ``document`` is ``None``. What was
+        issued never changes: what goes back later stands in its ``corrections``.
 
         Raises:
             NotFound: no such order, not theirs to see, or not paid.
         """
         acting = await self._users.acting(actor)
         found = await self._visible(acting, order)
-        if found.paid_at is None:
+        takings = await self._settling.takings(self._database, found.id)
+        if found.paid_at is None or takings is None:
             raise NotFound("receipt", found.id)
-        method, returned = await self._settling.paid_by(found.id)
-        refunded = Money.from_minor(returned, found.currency)
+        refunded = Money.from_minor(takings.returned, found.currency)
+        documents = [one.document for one in await issued(self._database, found.id)]
         buyer = (await self._users.load_many([found.buyer_id]))[found.buyer_id]
         return Receipt(
             order=found,
-            issuer=found.seller_id or "house",
+            issuer=documents[0].issuer if documents else found.seller_id or HOUSE,
             buyer_name=found.billing.name if found.billing else buyer.name,
             buyer_email=(found.billing and found.billing.email) or buyer.email,
             paid_at=found.paid_at,
-            method=method,
+            method=takings.gateway,
             refunded=refunded,
             net=found.total - refunded,
+            document=documents[0] if documents else None,
+            corrections=tuple(documents[1:]),
         )
 
     # What payments ask.
@@ -274,28 +286,6 @@ def _drafts(
         )
         for product in products
     ]
-
-
-def _quote(drafts: Sequence[Draft], total: Money, profile: GatewayProfile | None) -> Quote:
-    zero = Money.zero(total.currency)
-    lines = [
-        QuoteLine(
-            kind=draft.kind,
-            product_id=draft.product_id,  # type: ignore[arg-type]
-            title=draft.title,
-            unit_price=Money.from_minor(draft.unit_price, total.currency),
-            total=Money.from_minor(draft.unit_price, total.currency),
-        )
-        for draft in drafts
-    ]
-    return Quote(
-        lines=tuple(lines),
-        subtotal=total,
-        discount=zero,
-        tax=zero,
-        total=total,
-        gateway=profile.name if profile else None,
-    )
 
 
 def _checked_billing(billing: Billing | None) -> Billing | None:

@@ -44,6 +44,7 @@ class Wish:
     ttl: timedelta
     namespace: str
     fingerprint: str
+    tax_inclusive: bool = True
     billing: Billing | None = None
     consents: Sequence[Consent] = ()
     metadata: Mapping[str, JsonValue] = field(default_factory=dict)
@@ -53,7 +54,7 @@ class Wish:
     @property
     def total(self) -> int:
         """What is to be paid."""
-        return sum(draft.unit_price for draft in self.drafts)
+        return sum(draft.total for draft in self.drafts)
 
 
 class Blocked(DigistoreError):
@@ -149,11 +150,11 @@ async def _write(tx: Transaction, wish: Wish) -> str:
         "buyer_id": wish.buyer_id,
         "seller_id": wish.seller_id,
         "currency": wish.currency,
-        "subtotal": wish.total,
-        "discount": 0,
-        "tax": 0,
+        "subtotal": sum(draft.unit_price for draft in wish.drafts),
+        "discount": sum(draft.discount for draft in wish.drafts),
+        "tax": sum(draft.tax for draft in wish.drafts),
         "total": wish.total,
-        "tax_inclusive": True,
+        "tax_inclusive": wish.tax_inclusive,
         "billing": wish.billing.model_dump(mode="json") if wish.billing else None,
         "consents": [consent.model_dump(mode="json") for consent in wish.consents],
         "metadata": dict(wish.metadata),
@@ -194,11 +195,11 @@ def _line(
         "beneficiary_id": draft.beneficiary_id,
         "title": draft.title,
         "unit_price": draft.unit_price,
-        "discount": 0,
-        "tax": 0,
-        "tax_rate": None,
-        "tax_reason": "none",
-        "total": draft.unit_price,
+        "discount": draft.discount,
+        "tax": draft.tax,
+        "tax_rate": draft.tax_rate,
+        "tax_reason": draft.tax_reason,
+        "total": draft.total,
         "allow_repeat": draft.allow_repeat,
         "open_key": 1 if draft.kind is Kind.PRODUCT else None,
         "outcome": None,
@@ -213,9 +214,9 @@ async def add_attempt(tx: Transaction, order_id: str, wish: Wish, profile: Gatew
         reference=attempt_id,
         namespace=wish.namespace,
         lines=tuple(
-            CheckoutLine(draft.title, Money.from_minor(draft.unit_price, wish.currency))
+            CheckoutLine(draft.title, Money.from_minor(draft.total, wish.currency))
             for draft in wish.drafts
-            if draft.unit_price
+            if draft.total
         ),
         total=Money.from_minor(wish.total, wish.currency),
         success_url=wish.return_url,

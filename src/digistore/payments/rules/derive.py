@@ -140,8 +140,19 @@ def spread_refund(book: Book, refund: RefundFacts, lines: Sequence[LineFacts]) -
     parts = Money.from_minor(amount, refund.currency).allocate(left) if amount else ()
     for line, part in zip(lines, parts, strict=False):
         if part.amount:
+            refund.taxes[line.id] = tax_in(book, line, part)
             refund.lines[line.id] = part.amount
     refund.assigned = True
+
+
+def tax_in(book: Book, line: LineFacts, part: Money) -> int:
+    """Return what tax is in a *part* of what is left of a line; the last part takes all of it."""
+    held = [one for one in book.refunds if one.state in HOLDS]
+    left = line.tax - sum(one.taxes.get(line.id, 0) for one in held)
+    if left <= 0:
+        return 0
+    rest = max(0, left_on(book, line) - part.amount)
+    return Money.from_minor(left, part.currency).allocate([part.amount, rest])[0].amount
 
 
 def sold_lines(book: Book) -> list[SoldLine]:

@@ -16,17 +16,16 @@ from sqlalchemy import Executable, or_, select, update
 
 from digistore.audit import Change, record
 from digistore.database import AnyRow
-from digistore.errors import NotFound
 from digistore.gateways import PaymentSnapshot, Whose
 from digistore.ids import new_id
 from digistore.orders.kinds import Heard, Kind, LineKind, SoldLine
+from digistore.orders.service.settling import Takings
 from digistore.orders.tables import payment_attempts
 from digistore.orders.writes import lock_order, set_outcome
 from digistore.payments.book import Book, PaymentFacts
 from digistore.payments.models import ActionKind, PaymentState
 from digistore.payments.reading import read_book, read_orphan
 from digistore.payments.rules.derive import (
-    MONEY_IS_BACK,
     ask_about,
     ask_about_standby,
     causes,
@@ -38,7 +37,8 @@ from digistore.payments.rules.derive import (
 from digistore.payments.rules.judge import judge_all
 from digistore.payments.rules.merge import merge
 from digistore.payments.service.telling import events_of
-from digistore.payments.tables import disputes, payments, refunds
+from digistore.payments.tables import disputes, payments
+from digistore.payments.takings import read_takings
 from digistore.payments.writing import differences
 
 if TYPE_CHECKING:
@@ -263,20 +263,9 @@ class Settle:
 
         await self.apply(order_id, None, end, actor, cause)
 
-    async def paid_by(self, order_id: str) -> tuple[str, int]:
-        """Return the gateway of the covering payment and what went back, in minor units."""
-        row = await self._database.first(
-            select(payments.c.id, payments.c.gateway).where(
-                payments.c.order_id == order_id, payments.c.cover_key == 1
-            )
-        )
-        if row is None:
-            raise NotFound("payment", order_id)
-        back = select(refunds.c.amount).where(
-            refunds.c.payment_id == row.id, refunds.c.state.in_(MONEY_IS_BACK)
-        )
-        returned = sum(refund.amount for refund in await self._database.rows(back))
-        return row.gateway, returned
+    async def takings(self, reader: Database | Reader, order_id: str) -> Takings | None:
+        """Return what covers an order and what went back of it, ``None`` if nothing does."""
+        return await read_takings(reader, order_id)
 
 
 def _book(now: datetime, draw: Callable[[str], str], actor: str) -> Book:

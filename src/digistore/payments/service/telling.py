@@ -19,13 +19,15 @@ from digistore.events import (
 )
 from digistore.gateways import DisputeState
 from digistore.ids import ActionId, DisputeId, EventId, OrderId, PaymentId, RefundId, UserId
-from digistore.outbox import announce
+from digistore.orders.receipts.issuing import HANDLER as RECEIPTS
+from digistore.outbox import announce, owe, owe_again
 from digistore.payments.book import Book, DisputeFacts, RefundFacts
 from digistore.payments.models import RefundStatus
 
 CLOSED = frozenset(
     {DisputeState.WON, DisputeState.LOST, DisputeState.PREVENTED, DisputeState.CLOSED}
 )
+RECEIPTS_FOLLOW = frozenset({OrderPaid, RefundSucceeded, RefundFailed})
 
 
 def events_of(book: Book) -> list[Executable]:
@@ -35,7 +37,25 @@ def events_of(book: Book) -> list[Executable]:
         told += _refund(book, refund)
     for dispute in book.disputes:
         told += _dispute(book, dispute)
-    return [announce(event, transition) for event, transition in told]
+    return [*_announced(told), *_assigned(book)]
+
+
+def _announced(told: Iterable[tuple[Event, str]]) -> Iterable[Executable]:
+    for event, transition in told:
+        yield announce(event, transition)
+        if type(event) in RECEIPTS_FOLLOW:
+            yield owe(event, RECEIPTS)
+
+
+def _assigned(book: Book) -> Iterable[Executable]:
+    """Have refunds whose lines have become known after they succeeded looked at once more."""
+    for refund in book.refunds:
+        stored = book.was(refund)
+        if stored is None or stored.state is not RefundStatus.SUCCEEDED:
+            continue
+        if refund.lines != stored.lines and refund.state is stored.state:
+            event = _make(RefundSucceeded, book, **_refund_ids(book, refund))
+            yield owe_again(event, "succeeded", RECEIPTS)
 
 
 def _base(book: Book) -> dict[str, object]:
@@ -78,17 +98,21 @@ def _refund(book: Book, refund: RefundFacts) -> Iterable[tuple[Event, str]]:
     stored = book.was(refund)
     if stored is not None and stored.state is refund.state:
         return
-    ids = {
-        "refund_id": RefundId(refund.id),
-        "payment_id": PaymentId(refund.payment_id),
-        "order_id": _order_id(book),
-    }
+    ids = _refund_ids(book, refund)
     if refund.state is RefundStatus.SUCCEEDED:
         yield _make(RefundSucceeded, book, **ids), "succeeded"
         if refund.key is not None and refund.key.startswith("rf:dup:"):
             yield _make(DuplicateReturned, book, **ids), "returned"
     if refund.state in {RefundStatus.FAILED, RefundStatus.CANCELED, RefundStatus.REJECTED}:
         yield _make(RefundFailed, book, **ids), "failed"
+
+
+def _refund_ids(book: Book, refund: RefundFacts) -> dict[str, object]:
+    return {
+        "refund_id": RefundId(refund.id),
+        "payment_id": PaymentId(refund.payment_id),
+        "order_id": _order_id(book),
+    }
 
 
 def _dispute(book: Book, dispute: DisputeFacts) -> Iterable[tuple[Event, str]]:

@@ -13,6 +13,7 @@ depends_on = None
 APPEND_ONLY = (
     "digistore_audit",
     "digistore_entitlement_facts",
+    "digistore_receipts",
     "digistore_support_facts",
 )
 
@@ -227,6 +228,7 @@ def upgrade() -> None:
         sa.Column("login_email", Prose()),
         sa.Column("password_hash", Prose()),
         sa.Column("name", Prose()),
+        sa.Column("legal_entity", Json()),
         sa.Column("status", Word(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", Moment(), nullable=False),
@@ -1391,6 +1393,112 @@ def upgrade() -> None:
         op.f("digistore_refund_lines_order_line_id_ix"), "digistore_refund_lines", ["order_line_id"]
     )
     op.create_table(
+        "digistore_receipts",
+        sa.Column("id", Key(), primary_key=True),
+        sa.Column("kind", Word(), nullable=False),
+        sa.Column("issuer", Key(), nullable=False),
+        sa.Column("series", Word(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("order_id", Key()),
+        sa.Column("refund_id", Key()),
+        sa.Column("credit_note_id", Key()),
+        sa.Column("receipt_id", Key()),
+        sa.Column("livemode", Flag(), nullable=False),
+        sa.Column("currency", Word(), nullable=False),
+        sa.Column("total", Amount(), nullable=False),
+        sa.Column("tax", Amount(), nullable=False),
+        sa.Column("printed", Json(), nullable=False),
+        sa.Column("issued_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("digistore_receipts_pk")),
+        sa.UniqueConstraint(
+            "refund_id", name=op.f("digistore_receipts_one_credit_note_per_refund")
+        ),
+        sa.UniqueConstraint(
+            "credit_note_id", name=op.f("digistore_receipts_one_debit_note_per_credit_note")
+        ),
+        sa.UniqueConstraint(
+            "issuer", "series", "number", name=op.f("digistore_receipts_one_document_per_number")
+        ),
+        sa.UniqueConstraint("order_id", name=op.f("digistore_receipts_one_receipt_per_order")),
+        sa.ForeignKeyConstraint(
+            ["credit_note_id"],
+            ["digistore_receipts.id"],
+            name=op.f("digistore_receipts_credit_note_id_fk"),
+            ondelete="RESTRICT",
+        ),
+        sa.ForeignKeyConstraint(
+            ["order_id"],
+            ["digistore_orders.id"],
+            name=op.f("digistore_receipts_order_id_fk"),
+            ondelete="RESTRICT",
+        ),
+        sa.ForeignKeyConstraint(
+            ["receipt_id"],
+            ["digistore_receipts.id"],
+            name=op.f("digistore_receipts_receipt_id_fk"),
+            ondelete="RESTRICT",
+        ),
+        sa.ForeignKeyConstraint(
+            ["refund_id"],
+            ["digistore_refunds.id"],
+            name=op.f("digistore_receipts_refund_id_fk"),
+            ondelete="RESTRICT",
+        ),
+        sa.CheckConstraint(
+            "kind = 'receipt' OR total > 0",
+            name=op.f("digistore_receipts_corrections_are_of_something"),
+        ),
+        sa.CheckConstraint(
+            "(kind = 'receipt') = (receipt_id IS NULL)",
+            name=op.f("digistore_receipts_corrections_name_a_receipt"),
+        ),
+        sa.CheckConstraint(
+            "(kind = 'credit_note') = (refund_id IS NOT NULL)",
+            name=op.f("digistore_receipts_credit_notes_have_a_refund"),
+        ),
+        sa.CheckConstraint(
+            "(kind = 'debit_note') = (credit_note_id IS NOT NULL)",
+            name=op.f("digistore_receipts_debit_notes_have_a_credit_note"),
+        ),
+        sa.CheckConstraint("livemode IN (0, 1)", name=op.f("digistore_receipts_flag_livemode")),
+        sa.CheckConstraint(
+            "kind IN ('receipt', 'credit_note', 'debit_note')",
+            name=op.f("digistore_receipts_known_kind"),
+        ),
+        sa.CheckConstraint("number >= 1", name=op.f("digistore_receipts_numbers_start_at_one")),
+        sa.CheckConstraint(
+            "(kind = 'receipt') = (order_id IS NOT NULL)",
+            name=op.f("digistore_receipts_receipts_have_an_order"),
+        ),
+        sa.CheckConstraint(
+            "tax BETWEEN 0 AND 9007199254740991", name=op.f("digistore_receipts_sane_tax")
+        ),
+        sa.CheckConstraint(
+            "total BETWEEN 0 AND 9007199254740991", name=op.f("digistore_receipts_sane_total")
+        ),
+        sa.CheckConstraint(
+            "series = CASE livemode WHEN 1 THEN kind ELSE 'test_' || kind END",
+            name=op.f("digistore_receipts_series_follows_kind_and_mode"),
+        ),
+        sa.CheckConstraint(
+            "tax <= total", name=op.f("digistore_receipts_tax_is_part_of_the_total")
+        ),
+        sqlite_strict=True,
+    )
+    op.create_index(op.f("digistore_receipts_receipt_id_ix"), "digistore_receipts", ["receipt_id"])
+    op.create_table(
+        "digistore_receipt_counters",
+        sa.Column("issuer", Key(), nullable=False),
+        sa.Column("series", Word(), nullable=False),
+        sa.Column("last", sa.Integer(), nullable=False),
+        sa.Column("issued_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("issuer", "series", name=op.f("digistore_receipt_counters_pk")),
+        sa.CheckConstraint(
+            "last >= 1", name=op.f("digistore_receipt_counters_numbers_start_at_one")
+        ),
+        sqlite_strict=True,
+    )
+    op.create_table(
         "digistore_support_requests",
         sa.Column("id", Key(), primary_key=True),
         sa.Column("purchased_product_id", Key(), nullable=False),
@@ -1624,6 +1732,8 @@ def downgrade() -> None:
     op.drop_table("digistore_support_messages")
     op.drop_table("digistore_support_facts")
     op.drop_table("digistore_support_requests")
+    op.drop_table("digistore_receipts")
+    op.drop_table("digistore_receipt_counters")
     op.drop_table("digistore_refund_lines")
     op.drop_table("digistore_entitlement_facts")
     op.drop_table("digistore_download_sessions")
