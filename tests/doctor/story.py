@@ -32,6 +32,7 @@ class Story(Teller):
         self.help()
         self.twice()
         self.odd()
+        self.discounted()
         self.links()
         self.never_paid()
         self.shop.clock.go(days=4)
@@ -194,6 +195,8 @@ class Story(Teller):
         _, checkout = self.buy("open", self.book, pay_now=False)
         self.note("open", checkout)
         self.ids["open_attempt"] = self.attempt_of(checkout)
+        _, reserved = self.buy("reserved", self.song, discount="OFF", pay_now=False)
+        self.ids["reserved_order"] = reserved.order.id
         unpaid = self.ask(self.helped, self.book, "Question 3")
         self.note("unpaid", unpaid.checkout)
         self.ids["unpaid_request"] = unpaid.request.id
@@ -209,6 +212,25 @@ class Story(Teller):
         )
         self.shop.sandbox.fail_next("timeout", method="fetch")
         self.deliver(self.shop.sandbox.deliver(checkout)[-1])
+
+    def discounted(self) -> None:
+        orders, seller = self.store.orders, self.shop.seller
+        discount = orders.add_discount(
+            seller, "SPRING", percent=10, products=[self.song], max_uses=2, max_uses_per_customer=2
+        )
+        orders.add_discount(seller, "OFF", amount=Money("1.00", USD))
+        self.ids["discount"] = discount.id
+        late, checkout = self.buy("late_discounted", self.song, discount="SPRING", pay_now=False)
+        self.ids["late_discounted_buyer"] = late.id
+        _, other = self.buy("released", self.song, discount="SPRING", pay_now=False)
+        self.ids["released_order"] = other.order.id
+        self.shop.clock.go(hours=13)
+        self.store.run_due()
+        _, used = self.buy("discounted", self.song, discount="SPRING")
+        self.ids["discounted_order"] = used.order.id
+        self.buy("last", self.song, discount="SPRING", pay_now=False)
+        self.record(checkout, checkout.order.total)
+        self.store.orders.retire_discount(seller, orders.add_discount(seller, "GONE", percent=5))
 
     def links(self) -> None:
         short, owner = self.store.short_urls, self.shop.operator

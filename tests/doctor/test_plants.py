@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from digistore.doctor.service import CHECKS
-from tests.doctor import plants_access, plants_books, plants_money, plants_receipts
+from tests.doctor import (
+    plants_access,
+    plants_books,
+    plants_discounts,
+    plants_money,
+    plants_receipts,
+)
 from tests.doctor.plant import BY_NAME, Plant, Told, copy_of, examine, found_by, write
 
 PLANTS = (
@@ -15,6 +21,7 @@ PLANTS = (
     *plants_money.PLANTS,
     *plants_books.PLANTS,
     *plants_receipts.PLANTS,
+    *plants_discounts.PLANTS,
 )
 
 

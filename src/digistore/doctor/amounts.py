@@ -13,6 +13,8 @@ AMOUNTS = {
     ("digistore_orders", "id"): ("subtotal", "discount", "tax", "total"),
     ("digistore_order_lines", "id"): ("unit_price", "discount", "tax", "total"),
     ("digistore_payment_attempts", "id"): ("amount",),
+    ("digistore_discounts", "id"): ("amount",),
+    ("digistore_redemptions", "id"): ("amount",),
     ("digistore_payments", "id"): (
         "asked",
         "captured",
@@ -36,6 +38,7 @@ CURRENCIES = (
     "digistore_products",
     "digistore_support_offers",
     "digistore_orders",
+    "digistore_discounts",
     "digistore_payment_attempts",
     "digistore_payments",
     "digistore_refunds",

@@ -10,6 +10,7 @@ AUDITED = {
     "product": "digistore_products",
     "release": "digistore_releases",
     "order": "digistore_orders",
+    "discount": "digistore_discounts",
     "payment": "digistore_payments",
     "purchase": "digistore_purchased_products",
     "support_offer": "digistore_support_offers",

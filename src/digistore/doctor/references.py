@@ -6,7 +6,9 @@ from digistore.doctor.checks import Statement
 
 # Every reference by one column: whose table, the column that names its row, the reference, whither.
 REFERENCES = (
+    ("digistore_users", "id", "merged_into", "digistore_users"),
     ("digistore_user_roles", "user_id", "user_id", "digistore_users"),
+    ("digistore_claims", "id", "claimed_by", "digistore_users"),
     ("digistore_categories", "id", "parent_id", "digistore_categories"),
     ("digistore_products", "id", "seller_id", "digistore_users"),
     ("digistore_product_categories", "product_id", "product_id", "digistore_products"),
@@ -21,6 +23,14 @@ REFERENCES = (
     ("digistore_order_lines", "id", "buyer_id", "digistore_users"),
     ("digistore_order_lines", "id", "beneficiary_id", "digistore_users"),
     ("digistore_payment_attempts", "id", "order_id", "digistore_orders"),
+    ("digistore_discounts", "id", "seller_id", "digistore_users"),
+    ("digistore_discount_products", "discount_id", "discount_id", "digistore_discounts"),
+    ("digistore_discount_products", "discount_id", "product_id", "digistore_products"),
+    ("digistore_discount_customers", "discount_id", "discount_id", "digistore_discounts"),
+    ("digistore_discount_customers", "discount_id", "customer_id", "digistore_users"),
+    ("digistore_redemptions", "id", "order_id", "digistore_orders"),
+    ("digistore_redemptions", "id", "discount_id", "digistore_discounts"),
+    ("digistore_redemptions", "id", "customer_id", "digistore_users"),
     ("digistore_payments", "id", "order_id", "digistore_orders"),
     ("digistore_refunds", "id", "payment_id", "digistore_payments"),
     ("digistore_refund_lines", "refund_id", "refund_id", "digistore_refunds"),
@@ -79,13 +89,14 @@ CHECKS = (
         "I33",
         "purchase_is_what_was_sold",
         "This purchase is not what its order line sold: order, product, kind, or its holder is"
-        " not the line's beneficiary. Purchases cannot be transferred yet.",
+        " not the line's beneficiary, nor whoever has claimed it.",
         """
         SELECT p.id AS subject
         FROM digistore_purchased_products p
         LEFT JOIN digistore_order_lines l ON l.id = p.order_line_id
+        LEFT JOIN digistore_users u ON u.id = l.beneficiary_id
         WHERE l.id IS NULL OR l.order_id <> p.order_id OR l.product_id <> p.product_id
-           OR l.kind <> 'product' OR l.beneficiary_id <> p.user_id
+           OR l.kind <> 'product' OR COALESCE(u.merged_into, l.beneficiary_id) <> p.user_id
         """,
     ),
     Statement(

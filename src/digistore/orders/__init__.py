@@ -4,6 +4,7 @@ It owns orders, their lines and the attempts to have them paid. It must never be
 gateway says about money: that is for payments to settle.
 """
 
+from digistore.orders.discounts.models import Discount, DiscountRef
 from digistore.orders.models import (
     Billing,
     Checkout,
@@ -34,6 +35,8 @@ __all__ = [
     "Billing",
     "Checkout",
     "Consent",
+    "Discount",
+    "DiscountRef",
     "DocumentKind",
     "FixedRates",
     "LineTax",

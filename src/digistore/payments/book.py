@@ -68,6 +68,18 @@ class AttemptFacts:
 
 
 @dataclass(slots=True)
+class RedemptionFacts:
+    """What the order took of a discount."""
+
+    id: str
+    discount_id: str
+    customer_id: str
+    state: str
+    used_at: datetime | None
+    released_at: datetime | None
+
+
+@dataclass(slots=True)
 class PaymentFacts:
     """Money that a gateway has told of."""
 
@@ -185,6 +197,7 @@ class Book:
     new_id: Callable[[str], str]
     actor: str
     order: OrderFacts | None = None
+    redemption: RedemptionFacts | None = None
     lines: list[LineFacts] = field(default_factory=list)
     attempts: list[AttemptFacts] = field(default_factory=list)
     payments: list[PaymentFacts] = field(default_factory=list)
@@ -273,6 +286,8 @@ class Book:
         """All entries of the book."""
         if self.order is not None:
             yield self.order
+        if self.redemption is not None:
+            yield self.redemption
         yield from (*self.lines, *self.attempts, *self.payments)
         yield from (*self.refunds, *self.disputes, *self.actions)
 

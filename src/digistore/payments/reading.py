@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from digistore.database import AnyRow
 from digistore.gateways import DisputeState
+from digistore.orders.discounts.redeeming import redemption_of
 from digistore.orders.kinds import Kind, Outcome
 from digistore.orders.tables import order_lines, orders, payment_attempts
 from digistore.payments.book import (
@@ -19,6 +20,7 @@ from digistore.payments.book import (
     LineFacts,
     OrderFacts,
     PaymentFacts,
+    RedemptionFacts,
     RefundFacts,
 )
 from digistore.payments.models import ActionKind, Disposition, PaymentState, RefundStatus
@@ -51,6 +53,8 @@ async def read_book(reader: Database | Reader, book: Book, order_id: str) -> Boo
     tries = select(payment_attempts).where(payment_attempts.c.order_id == order_id)
     for row in await reader.rows(tries.order_by(payment_attempts.c.id)):
         book.attempts.append(_entry(AttemptFacts, row))
+    taken = await reader.first(redemption_of(order_id))
+    book.redemption = None if taken is None else _entry(RedemptionFacts, taken)
     await _read_money(reader, book, payments.c.order_id == order_id)
     await _read_actions(reader, book, payment_actions.c.order_id == order_id)
     book.remember()

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Executable, Table, insert, update
 
+from digistore.orders.discounts.redeeming import give_back, set_redemption, take_again
 from digistore.orders.writes import set_attempt, set_line, set_order
 from digistore.payments.book import (
     ActionFacts,
@@ -17,6 +18,7 @@ from digistore.payments.book import (
     LineFacts,
     OrderFacts,
     PaymentFacts,
+    RedemptionFacts,
     RefundFacts,
 )
 from digistore.payments.tables import (
@@ -52,6 +54,8 @@ def _store(entry: Any, stored: Any) -> list[Executable]:  # noqa: ANN401  an ent
     values = {name: getattr(entry, name) for name in names}
     if stored is not None:
         values = {name: value for name, value in values.items() if value != getattr(stored, name)}
+    if isinstance(entry, RedemptionFacts):
+        return _redemption(entry, stored, values)
     if type(entry) in _WRITERS:
         return [_WRITERS[type(entry)](entry.id, **values)]
     table = _TABLES[type(entry)]
@@ -78,3 +82,14 @@ def _store(entry: Any, stored: Any) -> list[Executable]:  # noqa: ANN401  an ent
         rows = [{"dispute_id": entry.id, "order_line_id": line} for line in sorted(fresh)]
         statements += [insert(dispute_lines).values(rows)] if rows else []
     return statements
+
+
+def _redemption(
+    entry: RedemptionFacts, stored: RedemptionFacts, values: Mapping[str, object]
+) -> list[Executable]:
+    changed = set_redemption(entry.id, **values)
+    if entry.state == "released":
+        return [changed, *give_back(entry.discount_id, entry.customer_id)]
+    if stored.state == "released":
+        return [changed, *take_again(entry.id, entry.discount_id, entry.customer_id)]
+    return [changed]

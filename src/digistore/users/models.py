@@ -25,6 +25,7 @@ class UserStatus(StrEnum):
     ACTIVE = "active"
     DISABLED = "disabled"
     ERASED = "erased"
+    MERGED = "merged"
 
 
 class User(Model):

@@ -11,6 +11,8 @@ from digistore.errors import AmountNotSupported, Busy, Invalid, InvalidTransitio
 from digistore.fields import AsciiKey, Input, SmallMetadata
 from digistore.gateways import GatewayProfile, PaymentGateway
 from digistore.money import Money
+from digistore.orders.discounts.desk import DiscountDesk
+from digistore.orders.discounts.rules import Offer, Unusable
 from digistore.orders.kinds import Draft, Kind, LineKind
 from digistore.orders.models import Billing, Checkout, Consent, OrderState
 from digistore.orders.reads import load_order
@@ -62,6 +64,7 @@ class Cashier:
         self._kinds = kinds
         self._settling = settling
         self._settings = settings
+        self.discounts = DiscountDesk(database)
         self.tax = TaxDesk(database, calculator, settings)
         self.starter = Starter(database, gateways, settling)
 
@@ -73,12 +76,20 @@ class Cashier:
         drafts: Sequence[Draft],
         terms: Terms,
         extra: Sequence[str] = (),
+        *,
+        discount: str | None = None,
     ) -> Wish:
         """Put together all that an order is made of; *extra* tells two wishes apart."""
         hosts = self._settings.return_hosts
         return_url = checked_url(terms.return_url, "return_url", hosts)
         giving_up = return_url if terms.cancel_url is None else terms.cancel_url
         cancel_url = checked_url(giving_up, "cancel_url", hosts)
+        offer: Offer | None = None
+        if discount is not None:
+            drafts, offer = await self.discounts.take_off(
+                acting, discount, drafts, seller_id, currency
+            )
+            extra = (*extra, "discount", offer.id)
         drafts = await self.tax.taxed(drafts, currency, seller_id, terms.billing)
         total = Money.from_minor(sum(draft.total for draft in drafts), currency)
         profile = self.gateway_for(total, terms.gateway)
@@ -106,6 +117,7 @@ class Cashier:
             metadata=terms.metadata,
             idempotency_key=terms.idempotency_key,
             customer_email=buyer.email,
+            offer=offer,
         )
 
     async def open(
@@ -132,6 +144,9 @@ class Cashier:
                 return await self._database.transact(work)
             except Blocked as blocked:
                 in_the_way = blocked.order_ids
+            except Unusable:
+                await self.discounts.count_guess(wish.buyer_id)
+                raise
             for order_id in in_the_way:
                 await self.starter.retire(order_id, wish.buyer_id, "replaced", cancel=True)
         raise Busy("another order of the same products keeps coming in between; try again")

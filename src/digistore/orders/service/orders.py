@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -22,6 +24,8 @@ from digistore.errors import (
 from digistore.fields import Metadata, checked
 from digistore.gateways import PaymentGateway
 from digistore.money import Money
+from digistore.orders.discounts.desk import discount_input
+from digistore.orders.discounts.models import Discount, DiscountRef
 from digistore.orders.kinds import Draft, Kind, LineKind
 from digistore.orders.models import (
     Billing,
@@ -82,13 +86,18 @@ class AsyncOrders:
         buyer: UserRef,
         items: Sequence[ProductRef],
         *,
+        discount: str | None = None,
         pay: Money | None = None,
+        gift_to: UserRef | None = None,
         billing: Billing | None = None,
     ) -> Quote:
-        """Say what *items* would cost *buyer* now; nothing is written.
+        """Say what *items* would cost *buyer* now; nothing is reserved.
 
         Raises:
-            Invalid: no items, one twice, two currencies, two sellers, *pay* out of bounds.
+            Invalid: no items, one twice, two currencies, two sellers, *pay* out of bounds; a
+                *discount* that cannot be used, with one and the same answer for every reason;
+                *gift_to* is nobody.
+            TooManyAttempts: too many codes that could not be used.
             NotFound, NotForSale: as they say.
             AmountNotSupported: no gateway can take this amount.
         """
@@ -100,6 +109,10 @@ class AsyncOrders:
         drafts = _drafts(products, acting.user_id(), pay, allow_repeat=False)
         for draft in drafts:
             await self._kinds[draft.kind].admit(self._database, acting.user_id(), draft)
+        if discount is not None:
+            drafts, _ = await self.cashier.discounts.take_off(
+                acting, discount, drafts, seller_id, currency, now=self._database.clock()
+            )
         drafts = await self.cashier.tax.taxed(drafts, currency, seller_id, billing)
         total = Money.from_minor(sum(draft.total for draft in drafts), currency)
         profile = self.cashier.gateway_for(total, None)
@@ -113,6 +126,8 @@ class AsyncOrders:
         return_url: str,
         cancel_url: str | None = None,
         gateway: str | None = None,
+        discount: str | None = None,
+        gift_to: UserRef | None = None,
         pay: Money | None = None,
         billing: Billing | None = None,
         consents: Sequence[Consent] = (),
@@ -131,6 +146,9 @@ class AsyncOrders:
             return_url: absolute http(s) address where the customer comes back.
             cancel_url: the same for those who give up; by default *return_url*.
             gateway: configured name; by default the first that takes the currency.
+            discount: a code of the seller's; one use of it is reserved with the order.
+            gift_to: who gets access instead: a user, or an address, which becomes a guest who
+                can claim it. They never see price or payer.
             pay: for one pay-what-you-want product, what the buyer names.
             billing: who pays, as it is to stand on the receipt.
             consents: what the buyer agreed to.
@@ -161,8 +179,69 @@ class AsyncOrders:
         products = await self._for_sale(items)
         seller_id, currency = one_shop(products)
         drafts = _drafts(products, acting.user_id(), pay, allow_repeat=allow_repeat)
-        wish = await self.cashier.wish(acting, seller_id, currency, drafts, terms)
+        wish = await self.cashier.wish(
+            acting, seller_id, currency, drafts, terms, discount=discount
+        )
         return await self.cashier.checkout(await self.cashier.open(wish))
+
+    async def add_discount(
+        self,
+        actor: Actor,
+        code: str,
+        *,
+        percent: Decimal | int | None = None,
+        amount: Money | None = None,
+        seller: UserRef | None = None,
+        products: Sequence[ProductRef] = (),
+        kind: Kind = Kind.PRODUCT,
+        starts_at: datetime | None = None,
+        ends_at: datetime | None = None,
+        max_uses: int | None = None,
+        max_uses_per_customer: int | None = None,
+    ) -> Discount:
+        """Offer a discount by *code*: a seller's own, or for operators the house's or *seller*'s.
+
+        Args:
+            actor: the seller, an operator or ``SYSTEM``.
+            code: 3 to 40 of letters, digits, ``-`` and ``_``; case plays no part.
+            percent: off the lines in scope, above 0 to 100, up to two decimals; rounded half up.
+            amount: instead of *percent*, off the lines in scope together, at most all of them.
+            seller: whose, where an operator adds it.
+            products: the scope; by default all that the seller sells.
+            kind: ``product`` or ``support``: which lines it is for.
+            starts_at: from when on, with its zone; by default now.
+            ends_at: from when on no more.
+            max_uses: orders in all.
+            max_uses_per_customer: orders of one customer.
+
+        Raises:
+            Invalid: field by field.
+            AlreadyExists: the seller has a discount of this code that is not retired.
+            Forbidden: neither seller nor operator.
+            NotFound: a product that is not the seller's.
+        """
+        acting = await self._users.acting(actor)
+        seller_id = None if seller is None else await self._users.id_of(seller)
+        given = discount_input(
+            code,
+            percent,
+            kind,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            max_uses=max_uses,
+            max_uses_per_customer=max_uses_per_customer,
+        )
+        return await self.cashier.discounts.add(acting, seller_id, given, amount, products)
+
+    async def retire_discount(self, actor: Actor, discount: DiscountRef) -> Discount:
+        """End a discount; orders that have reserved or used it keep it.  Again: the same.
+
+        Its code may be given to a new one.
+
+        Raises:
+            NotFound: no such discount, or not theirs.
+        """
+        return await self.cashier.discounts.retire(await self._users.acting(actor), discount)
 
     async def get(self, actor: Actor, order: OrderRef) -> Order:
         """Return an order: for its buyer, its seller, operators.
@@ -306,6 +385,8 @@ class Orders(Blocking[AsyncOrders]):
 
     quote = blocking(AsyncOrders.quote)
     checkout = blocking(AsyncOrders.checkout)
+    add_discount = blocking(AsyncOrders.add_discount)
+    retire_discount = blocking(AsyncOrders.retire_discount)
     get = blocking(AsyncOrders.get)
     my_orders = blocking(AsyncOrders.my_orders)
     cancel = blocking(AsyncOrders.cancel)

@@ -16,6 +16,8 @@ from digistore.errors import DigistoreError, IdempotencyConflict, PaymentInFligh
 from digistore.gateways import CheckoutLine, CheckoutRequest
 from digistore.gateways.port import JSON
 from digistore.money import Money
+from digistore.orders.discounts.redeeming import reserve
+from digistore.orders.discounts.rules import Offer
 from digistore.orders.kinds import Draft, Kind, LineKind
 from digistore.orders.models import Billing, Consent, OrderState
 from digistore.orders.reads import order_in_flight
@@ -50,11 +52,17 @@ class Wish:
     metadata: Mapping[str, JsonValue] = field(default_factory=dict)
     idempotency_key: str | None = None
     customer_email: str | None = None
+    offer: Offer | None = None
 
     @property
     def total(self) -> int:
         """What is to be paid."""
         return sum(draft.total for draft in self.drafts)
+
+    @property
+    def discount(self) -> int:
+        """What the discount takes off."""
+        return sum(draft.discount for draft in self.drafts)
 
 
 class Blocked(DigistoreError):
@@ -73,6 +81,7 @@ async def place(tx: Transaction, wish: Wish, kinds: Mapping[Kind, LineKind]) -> 
 
     Raises:
         IdempotencyConflict, PaymentInFlight, AlreadyOwned, AccessRequired: as they say.
+        Unusable: nothing is left of the discount.
         Blocked: other open orders of these products.
     """
     known = await _same_key(tx, wish) or await _same_content(tx, wish)
@@ -151,7 +160,7 @@ async def _write(tx: Transaction, wish: Wish) -> str:
         "seller_id": wish.seller_id,
         "currency": wish.currency,
         "subtotal": sum(draft.unit_price for draft in wish.drafts),
-        "discount": sum(draft.discount for draft in wish.drafts),
+        "discount": wish.discount,
         "tax": sum(draft.tax for draft in wish.drafts),
         "total": wish.total,
         "tax_inclusive": wish.tax_inclusive,
@@ -177,6 +186,8 @@ async def _write(tx: Transaction, wish: Wish) -> str:
     await tx.rows(insert(order_lines).values(lines))
     changes: dict[str, str | int | bool | None] = {"state": "open", "total": wish.total}
     await record(tx, wish.buyer_id, "checkout", [Change("order", order_id, 1, changes)])
+    if wish.offer is not None:
+        await reserve(tx, wish.offer, order_id, wish.buyer_id, wish.discount)
     if wish.gateway is not None:
         await add_attempt(tx, order_id, wish, wish.gateway)
     return order_id

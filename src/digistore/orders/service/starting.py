@@ -28,6 +28,7 @@ from digistore.gateways import (
     PaymentSnapshot,
     PayState,
 )
+from digistore.orders.discounts.redeeming import release_if_over
 from digistore.orders.models import OrderState
 from digistore.orders.reads import live_attempt
 from digistore.orders.service.placing import request_from_json, request_to_json
@@ -206,6 +207,7 @@ async def _give_up(tx: Transaction, attempt: AnyRow, state: str, code: str) -> N
             payment_attempts.c.state.in_(("creating", "unknown", "open"))
         )
     )
+    await release_if_over(tx, attempt.order_id)
     told = replace(change, changes={"attempt": attempt.id, "attempt_state": state})
     await record(tx, "system", "checkout_refused", [told])
 

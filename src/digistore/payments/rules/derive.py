@@ -42,6 +42,7 @@ def derive(book: Book) -> None:
         assign_disputes(book, covering)
     if book.order is not None:
         _order(book, book.order)
+        _redeem(book, book.order)
         _answer_requests(book, book.order)
 
 
@@ -80,6 +81,22 @@ def _order(book: Book, order: OrderFacts) -> None:
     if order.state not in {"open", "processing"}:
         for line in book.lines:
             line.open_key = None
+
+
+def _redeem(book: Book, order: OrderFacts) -> None:
+    """Use what the order took of a discount, or release it once no payment can come.
+
+    While an attempt may still be paid, as its gateway has not confirmed the end, it stays reserved.
+    """
+    taken = book.redemption
+    if taken is None or taken.state == "used":
+        return
+    if order.state == "paid":
+        taken.state, taken.used_at = "used", book.now
+        return
+    over = order.state in {"expired", "canceled"}
+    if over and taken.state == "reserved" and not any(one.live_key for one in book.attempts):
+        taken.state, taken.released_at = "released", book.now
 
 
 def _answer_requests(book: Book, order: OrderFacts) -> None:

@@ -166,6 +166,7 @@ class AsyncSupport(Conversation):
         return_url: str,
         cancel_url: str | None = None,
         gateway: str | None = None,
+        discount: str | None = None,
         billing: Billing | None = None,
         consents: Sequence[Consent] = (),
         metadata: Metadata | None = None,
@@ -210,7 +211,13 @@ class AsyncSupport(Conversation):
         )
         extra = (given.kind, given.subject, given.body, access.purchase.id)
         wish = await self._orders.cashier.wish(
-            acting, found.seller_id, offer.price.currency, [draft], terms, extra
+            acting,
+            found.seller_id,
+            offer.price.currency,
+            [draft],
+            terms,
+            extra,
+            discount=discount,
         )
         return await self._open(wish, access.purchase.id, offer, given)
 

@@ -226,26 +226,48 @@ def upgrade() -> None:
         sa.Column("email", Prose()),
         sa.Column("email_verified_at", Moment()),
         sa.Column("login_email", Prose()),
+        sa.Column("gift_email", Prose()),
         sa.Column("password_hash", Prose()),
         sa.Column("name", Prose()),
         sa.Column("legal_entity", Json()),
         sa.Column("status", Word(), nullable=False),
+        sa.Column("merged_into", Key()),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("digistore_users_pk")),
+        sa.UniqueConstraint("gift_email", name=op.f("digistore_users_one_gift_guest_per_address")),
         sa.UniqueConstraint("login_email", name=op.f("digistore_users_one_log_in_per_address")),
         sa.UniqueConstraint("external_id", name=op.f("digistore_users_one_user_per_external_id")),
+        sa.ForeignKeyConstraint(
+            ["merged_into"],
+            ["digistore_users.id"],
+            name=op.f("digistore_users_merged_into_fk"),
+            ondelete="RESTRICT",
+        ),
         sa.CheckConstraint(
             "password_hash IS NULL OR login_email IS NOT NULL",
             name=op.f("digistore_users_a_password_needs_a_log_in"),
         ),
         sa.CheckConstraint(
-            "status IN ('active', 'disabled', 'erased')", name=op.f("digistore_users_known_status")
+            "status IN ('active', 'disabled', 'erased', 'merged')",
+            name=op.f("digistore_users_known_status"),
+        ),
+        sa.CheckConstraint(
+            "(status = 'merged') = (merged_into IS NOT NULL)",
+            name=op.f("digistore_users_merged_into_somebody"),
+        ),
+        sa.CheckConstraint(
+            "merged_into <> id", name=op.f("digistore_users_never_merged_into_oneself")
+        ),
+        sa.CheckConstraint(
+            "merged_into IS NULL OR (external_id IS NULL AND login_email IS NULL)",
+            name=op.f("digistore_users_only_guests_are_merged"),
         ),
         sa.CheckConstraint("version >= 1", name=op.f("digistore_users_versions_start_at_one")),
         sqlite_strict=True,
     )
     op.create_index(op.f("digistore_users_email_ix"), "digistore_users", ["email"])
+    op.create_index(op.f("digistore_users_merged_into_ix"), "digistore_users", ["merged_into"])
     op.create_table(
         "digistore_deliveries",
         sa.Column("event_id", Key(), nullable=False),
@@ -1695,6 +1717,237 @@ def upgrade() -> None:
         "digistore_support_messages",
         ["request_id", "id"],
     )
+    op.create_table(
+        "digistore_tries",
+        sa.Column("purpose", Word(), nullable=False),
+        sa.Column("subject", Key(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("since", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("purpose", "subject", name=op.f("digistore_tries_pk")),
+        sa.CheckConstraint("tries >= 1", name=op.f("digistore_tries_tries_start_at_one")),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "digistore_claims",
+        sa.Column("id", Key(), primary_key=True),
+        sa.Column("email", Prose(), nullable=False),
+        sa.Column("code_digest", Key(), nullable=False),
+        sa.Column("expires_at", Moment(), nullable=False),
+        sa.Column("open_key", sa.Integer()),
+        sa.Column("claimed_at", Moment()),
+        sa.Column("claimed_by", Key()),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("digistore_claims_pk")),
+        sa.UniqueConstraint(
+            "email", "open_key", name=op.f("digistore_claims_one_open_claim_per_address")
+        ),
+        sa.ForeignKeyConstraint(
+            ["claimed_by"],
+            ["digistore_users.id"],
+            name=op.f("digistore_claims_claimed_by_fk"),
+            ondelete="RESTRICT",
+        ),
+        sa.CheckConstraint(
+            "(claimed_at IS NULL) = (claimed_by IS NULL)",
+            name=op.f("digistore_claims_claimed_by_somebody"),
+        ),
+        sa.CheckConstraint(
+            "claimed_at IS NULL OR open_key IS NULL", name=op.f("digistore_claims_claimed_once")
+        ),
+        sa.CheckConstraint("open_key = 1", name=op.f("digistore_claims_open_key_is_one")),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "digistore_discounts",
+        sa.Column("id", Key(), primary_key=True),
+        sa.Column("owner", Key(), nullable=False),
+        sa.Column("seller_id", Key()),
+        sa.Column("code", Key(), nullable=False),
+        sa.Column("kind", Word(), nullable=False),
+        sa.Column("basis_points", sa.Integer()),
+        sa.Column("amount", Amount()),
+        sa.Column("currency", Word()),
+        sa.Column("starts_at", Moment()),
+        sa.Column("ends_at", Moment()),
+        sa.Column("max_uses", sa.Integer()),
+        sa.Column("max_uses_per_customer", sa.Integer()),
+        sa.Column("used", sa.Integer(), nullable=False),
+        sa.Column("over_limit", sa.Integer(), nullable=False),
+        sa.Column("retired_at", Moment()),
+        sa.Column("live_key", sa.Integer()),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("digistore_discounts_pk")),
+        sa.UniqueConstraint(
+            "owner", "code", "live_key", name=op.f("digistore_discounts_one_live_discount_per_code")
+        ),
+        sa.ForeignKeyConstraint(
+            ["seller_id"],
+            ["digistore_users.id"],
+            name=op.f("digistore_discounts_seller_id_fk"),
+            ondelete="RESTRICT",
+        ),
+        sa.CheckConstraint(
+            "(amount IS NULL) = (currency IS NULL)",
+            name=op.f("digistore_discounts_an_amount_has_a_currency"),
+        ),
+        sa.CheckConstraint(
+            "used >= 0 AND over_limit >= 0", name=op.f("digistore_discounts_counters_from_zero")
+        ),
+        sa.CheckConstraint(
+            "kind IN ('product', 'support')", name=op.f("digistore_discounts_known_kind")
+        ),
+        sa.CheckConstraint(
+            "max_uses >= 1 AND max_uses_per_customer >= 1",
+            name=op.f("digistore_discounts_limits_allow_a_use"),
+        ),
+        sa.CheckConstraint(
+            "(retired_at IS NULL) = (live_key IS NOT NULL)",
+            name=op.f("digistore_discounts_live_key_follows"),
+        ),
+        sa.CheckConstraint("live_key = 1", name=op.f("digistore_discounts_live_key_is_one")),
+        sa.CheckConstraint(
+            "owner = COALESCE(seller_id, 'house')",
+            name=op.f("digistore_discounts_owner_follows_seller"),
+        ),
+        sa.CheckConstraint(
+            "(basis_points IS NULL) <> (amount IS NULL)",
+            name=op.f("digistore_discounts_percent_or_amount"),
+        ),
+        sa.CheckConstraint(
+            "basis_points BETWEEN 1 AND 10000", name=op.f("digistore_discounts_percent_up_to_all")
+        ),
+        sa.CheckConstraint(
+            "amount BETWEEN 0 AND 9007199254740991", name=op.f("digistore_discounts_sane_amount")
+        ),
+        sa.CheckConstraint(
+            "starts_at < ends_at", name=op.f("digistore_discounts_starts_before_it_ends")
+        ),
+        sa.CheckConstraint("amount > 0", name=op.f("digistore_discounts_takes_something_off")),
+        sa.CheckConstraint(
+            "max_uses IS NULL OR used <= max_uses + over_limit",
+            name=op.f("digistore_discounts_used_within_limit"),
+        ),
+        sa.CheckConstraint("version >= 1", name=op.f("digistore_discounts_versions_start_at_one")),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "digistore_discount_customers",
+        sa.Column("discount_id", Key(), nullable=False),
+        sa.Column("customer_id", Key(), nullable=False),
+        sa.Column("max_uses", sa.Integer()),
+        sa.Column("used", sa.Integer(), nullable=False),
+        sa.Column("over_limit", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "discount_id", "customer_id", name=op.f("digistore_discount_customers_pk")
+        ),
+        sa.ForeignKeyConstraint(
+            ["customer_id"],
+            ["digistore_users.id"],
+            name=op.f("digistore_discount_customers_customer_id_fk"),
+            ondelete="RESTRICT",
+        ),
+        sa.ForeignKeyConstraint(
+            ["discount_id"],
+            ["digistore_discounts.id"],
+            name=op.f("digistore_discount_customers_discount_id_fk"),
+            ondelete="RESTRICT",
+        ),
+        sa.CheckConstraint(
+            "used >= 0 AND over_limit >= 0",
+            name=op.f("digistore_discount_customers_counters_from_zero"),
+        ),
+        sa.CheckConstraint(
+            "max_uses IS NULL OR used <= max_uses + over_limit",
+            name=op.f("digistore_discount_customers_used_within_limit"),
+        ),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "digistore_discount_products",
+        sa.Column("discount_id", Key(), nullable=False),
+        sa.Column("product_id", Key(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "discount_id", "product_id", name=op.f("digistore_discount_products_pk")
+        ),
+        sa.ForeignKeyConstraint(
+            ["discount_id"],
+            ["digistore_discounts.id"],
+            name=op.f("digistore_discount_products_discount_id_fk"),
+            ondelete="RESTRICT",
+        ),
+        sa.ForeignKeyConstraint(
+            ["product_id"],
+            ["digistore_products.id"],
+            name=op.f("digistore_discount_products_product_id_fk"),
+            ondelete="RESTRICT",
+        ),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "digistore_redemptions",
+        sa.Column("id", Key(), primary_key=True),
+        sa.Column("order_id", Key(), nullable=False),
+        sa.Column("discount_id", Key(), nullable=False),
+        sa.Column("customer_id", Key(), nullable=False),
+        sa.Column("amount", Amount(), nullable=False),
+        sa.Column("state", Word(), nullable=False),
+        sa.Column("over_limit", Flag(), nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("used_at", Moment()),
+        sa.Column("released_at", Moment()),
+        sa.PrimaryKeyConstraint("id", name=op.f("digistore_redemptions_pk")),
+        sa.UniqueConstraint(
+            "order_id", name=op.f("digistore_redemptions_one_redemption_per_order")
+        ),
+        sa.ForeignKeyConstraint(
+            ["customer_id"],
+            ["digistore_users.id"],
+            name=op.f("digistore_redemptions_customer_id_fk"),
+            ondelete="RESTRICT",
+        ),
+        sa.ForeignKeyConstraint(
+            ["discount_id"],
+            ["digistore_discounts.id"],
+            name=op.f("digistore_redemptions_discount_id_fk"),
+            ondelete="RESTRICT",
+        ),
+        sa.ForeignKeyConstraint(
+            ["order_id"],
+            ["digistore_orders.id"],
+            name=op.f("digistore_redemptions_order_id_fk"),
+            ondelete="RESTRICT",
+        ),
+        sa.CheckConstraint(
+            "over_limit IN (0, 1)", name=op.f("digistore_redemptions_flag_over_limit")
+        ),
+        sa.CheckConstraint(
+            "state IN ('reserved', 'used', 'released')",
+            name=op.f("digistore_redemptions_known_state"),
+        ),
+        sa.CheckConstraint(
+            "over_limit = 0 OR state = 'used'",
+            name=op.f("digistore_redemptions_only_what_is_used_is_over_limit"),
+        ),
+        sa.CheckConstraint(
+            "state <> 'released' OR released_at IS NOT NULL",
+            name=op.f("digistore_redemptions_released_has_its_time"),
+        ),
+        sa.CheckConstraint(
+            "amount BETWEEN 0 AND 9007199254740991", name=op.f("digistore_redemptions_sane_amount")
+        ),
+        sa.CheckConstraint("amount > 0", name=op.f("digistore_redemptions_takes_something_off")),
+        sa.CheckConstraint(
+            "(state = 'used') = (used_at IS NOT NULL)",
+            name=op.f("digistore_redemptions_used_has_its_time"),
+        ),
+        sqlite_strict=True,
+    )
+    op.create_index(
+        op.f("digistore_redemptions_discount_id_customer_id_ix"),
+        "digistore_redemptions",
+        ["discount_id", "customer_id"],
+    )
     for table in APPEND_ONLY:
         refuse("UPDATE", table, "facts are only ever added")
         refuse("DELETE", table, "facts are only ever added")
@@ -1729,6 +1982,12 @@ def refuse(act: str, table: str, why: str, when: str = "1 = 1") -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("digistore_redemptions")
+    op.drop_table("digistore_discount_products")
+    op.drop_table("digistore_discount_customers")
+    op.drop_table("digistore_discounts")
+    op.drop_table("digistore_claims")
+    op.drop_table("digistore_tries")
     op.drop_table("digistore_support_messages")
     op.drop_table("digistore_support_facts")
     op.drop_table("digistore_support_requests")

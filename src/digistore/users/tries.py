@@ -1,0 +1,65 @@
+"""Counting tries, so that guessing ends before it finds anything (in the database, per subject)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import case, delete, select
+from sqlalchemy.dialects.postgresql import insert
+
+from digistore.errors import TooManyAttempts
+from digistore.users.tables import tries
+
+if TYPE_CHECKING:
+    from digistore.database import Database, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How many tries for one *purpose* a subject has within a *window*, from the first on."""
+
+    purpose: str
+    most: int
+    window: timedelta
+
+
+async def refuse_too_many(database: Database, limit: Limit, subject: str) -> None:
+    """Refuse somebody who has used up all tries.
+
+    Raises:
+        TooManyAttempts: with the time of the next one.
+    """
+    row = await database.first(
+        select(tries.c.tries, tries.c.since).where(
+            tries.c.purpose == limit.purpose, tries.c.subject == subject
+        )
+    )
+    now = database.clock()
+    if row is not None and row.tries >= limit.most and now < row.since + limit.window:
+        raise TooManyAttempts(row.since + limit.window)
+
+
+async def count_try(tx: Transaction, limit: Limit, subject: str) -> int:
+    """Count a try and return how many there were; the first after the window begins anew."""
+    fresh = {"purpose": limit.purpose, "subject": subject, "tries": 1, "since": tx.now}
+    over = tries.c.since <= tx.now - limit.window
+    row = await tx.first(
+        insert(tries)
+        .values(fresh)
+        .on_conflict_do_update(
+            index_elements=["purpose", "subject"],
+            set_={
+                "tries": case((over, 1), else_=tries.c.tries + 1),
+                "since": case((over, tx.now), else_=tries.c.since),
+            },
+        )
+        .returning(tries.c.tries)
+    )
+    return 0 if row is None else int(row.tries)
+
+
+async def forget_tries(tx: Transaction, limit: Limit, subject: str) -> None:
+    """Begin anew after a success."""
+    await tx.rows(delete(tries).where(tries.c.purpose == limit.purpose, tries.c.subject == subject))
