@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from digistore.ids import (
     ActionId,
+    ClaimId,
     DisputeId,
     EventId,
     OrderId,
@@ -83,6 +84,22 @@ class AccessRestored(_AccessEvent):
 
 class AccessRevoked(_AccessEvent):
     """A purchase gives no access: its money went back, or an operator said so."""
+
+
+class GiftReceived(Event):
+    """Somebody was given a product: ``user_id`` has it; who paid and what is not theirs to know."""
+
+    about: ClassVar[str] = "purchase_id"
+    purchase_id: PurchasedProductId
+    product_id: ProductId
+    user_id: UserId
+
+
+class ClaimStarted(Event):
+    """A code for an address was made."""
+
+    about: ClassVar[str] = "claim_id"
+    claim_id: ClaimId
 
 
 class _RefundEvent(Event):
@@ -183,6 +200,8 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
         AccessSuspended,
         AccessRestored,
         AccessRevoked,
+        GiftReceived,
+        ClaimStarted,
         RefundSucceeded,
         RefundFailed,
         RefundRequested,

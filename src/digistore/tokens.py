@@ -21,6 +21,25 @@ SHORTEST_SECRET = 32
 _FIELD = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
+# Crockford's base 32: nothing in it is taken for something else.
+_TYPED = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_READ_AS = str.maketrans("OIL", "011", "- ")
+TYPED_LENGTH = 12  # 60 bits; whoever takes a code counts the tries
+
+
+def typed_code() -> str:
+    """Return a fresh code that a person can type, such as ``7YQK-M0ZD-4TGX``."""
+    signs = "".join(secrets.choice(_TYPED) for _ in range(TYPED_LENGTH))
+    return "-".join(signs[at : at + 4] for at in range(0, TYPED_LENGTH, 4))
+
+
+def normal_typed(code: object) -> str:
+    """Return what a typed code is compared by: without case, dashes, spaces and look-alikes."""
+    if not isinstance(code, str) or len(code) > LONGEST:
+        return ""
+    return code.upper().translate(_READ_AS)
+
+
 class Secrets:
     """The store's secrets, newest first; they show nowhere."""
 
@@ -59,6 +78,13 @@ class Signer:
     def __repr__(self) -> str:
         """Show the id of the signing key, never a key."""
         return f"<Signer {self._kid}>"
+
+    def digests(self, text: str) -> tuple[str, ...]:
+        """Return a keyed digest of *text* per key: store the first, compare with all."""
+        return tuple(
+            hmac.digest(key, b"digest:" + text.encode(), hashlib.sha256).hex()
+            for key in self._keys.values()
+        )
 
     def sign(self, version: str, fields: Sequence[str]) -> str:
         """Return a token over *fields*, each of ``[A-Za-z0-9_-]``."""

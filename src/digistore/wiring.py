@@ -17,6 +17,7 @@ from digistore.database.migrations import check_schema, migrate
 from digistore.doctor import Doctor, DoctorReport
 from digistore.downloads import AsyncDownloads
 from digistore.entitlements import AsyncEntitlements, ProductLines
+from digistore.entitlements.moving import MovePurchases
 from digistore.entitlements.tables import purchased_products
 from digistore.errors import ConfigError
 from digistore.events import OrderPaid, RefundFailed, RefundSucceeded
@@ -24,6 +25,7 @@ from digistore.files import AsyncFiles, open_backend
 from digistore.gateways import Cap, GatewayProfile, PaymentGateway
 from digistore.orders import AsyncOrders
 from digistore.orders.kinds import Kind, LineKind
+from digistore.orders.moving import move_orders
 from digistore.orders.reads import order_in_flight
 from digistore.orders.receipts.issuing import HANDLER as RECEIPTS
 from digistore.orders.service.starting import KEY_MARGIN
@@ -33,6 +35,7 @@ from digistore.payments import AsyncPayments, ReconcileReport, Refund, Settle
 from digistore.settings import Settings
 from digistore.short_urls import AsyncShortUrls
 from digistore.support import AsyncSupport, SupportLines
+from digistore.support.moving import move_requests
 from digistore.tokens import Secrets
 from digistore.users import Actor, AsyncUsers
 
@@ -103,7 +106,7 @@ class Shop:
         self.gateways = _by_name(gateways, settings)
         _refuse_two_taxes(self.gateways, tax)
         signer = Secrets(secret).signer("download")
-        self.users = AsyncUsers(database)
+        self.users = AsyncUsers(database, Secrets(secret).signer("claim"))
         self.files = AsyncFiles(database, open_backend(files), settings)
         self.catalog = AsyncCatalog(database, self.users, self.files, settings, _Readers(database))
         kinds: dict[Kind, LineKind] = {
@@ -133,6 +136,9 @@ class Shop:
         self.effects.within(OrderPaid, self.orders.receipts.take, RECEIPTS)
         self.effects.within(RefundSucceeded, self.orders.receipts.take, RECEIPTS)
         self.effects.within(RefundFailed, self.orders.receipts.take, RECEIPTS)
+        self.users.claims.moves(move_orders)  # it locks orders: the others come after it
+        self.users.claims.moves(MovePurchases(settle.ask_about_standby))
+        self.users.claims.moves(move_requests)
         self.doctor = Doctor(database)
 
     async def _refund(self, actor: Actor, line_id: str, reason: str) -> Refund:

@@ -170,6 +170,7 @@ def test_subjects_of_all_events_are_listed() -> None:
         "action_id": "act_",
         "release_id": "rel_",
         "request_id": "sup_",
+        "claim_id": "clm_",
     }
     assert {prefixes[kind.about] for kind in EVENT_TYPES.values()} == {*SUBJECTS}
 

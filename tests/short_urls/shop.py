@@ -13,6 +13,7 @@ from digistore.blocking import run
 from digistore.database import Database, Transaction
 from digistore.settings import Settings
 from digistore.short_urls import AsyncShortUrls, ShortUrls, Visit
+from digistore.tokens import Secrets
 from digistore.users import SYSTEM, AsyncUsers, Role, User, Users
 
 SETTINGS = Settings(
@@ -23,6 +24,8 @@ TARGET = "https://shop.example/products/1"
 FALLBACK = "https://docs.example/over"
 GET = Visit("GET", {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Firefox/130.0"})
 HEAD = Visit("HEAD", {})
+
+SIGNER = Secrets("a secret of at least thirty-two characters").signer("claim")
 
 
 @dataclass
@@ -52,7 +55,7 @@ class Shop:
     customer: User = field(init=False)
 
     def __post_init__(self) -> None:
-        self.users = Users(AsyncUsers(self.database))
+        self.users = Users(AsyncUsers(self.database, SIGNER))
         self.links = self.short_urls(SETTINGS)
         people = {
             name: self.users.register(f"{name}@example.com")
@@ -65,7 +68,9 @@ class Shop:
 
     def short_urls(self, settings: Settings, draw: Callable[[int], str] | None = None) -> ShortUrls:
         """Open the same links with other settings."""
-        return ShortUrls(AsyncShortUrls(self.database, AsyncUsers(self.database), settings, draw))
+        return ShortUrls(
+            AsyncShortUrls(self.database, AsyncUsers(self.database, SIGNER), settings, draw)
+        )
 
     def sql(self, statement: str, **params: object) -> Sequence[Any]:
         """Run a statement as an operator at the database's own prompt would."""

@@ -20,7 +20,7 @@ from digistore.paging import encode_cursor
 from digistore.settings import Settings
 from digistore.short_urls import KEEP, AsyncShortUrls, ShortURL, ShortUrls
 from digistore.users import SYSTEM, Actor, AsyncUsers, HostUser, Role
-from tests.short_urls.shop import FALLBACK, GET, SETTINGS, TARGET, Shop
+from tests.short_urls.shop import FALLBACK, GET, SETTINGS, SIGNER, TARGET, Shop
 
 DAY = timedelta(days=1)
 NOON = datetime(2027, 3, 1, 12, tzinfo=UTC)
@@ -58,7 +58,7 @@ def test_every_operation_has_a_blocking_twin() -> None:
 
 
 def test_the_operations_run_on_a_loop_as_well(shop: Shop) -> None:
-    service = AsyncShortUrls(shop.database, AsyncUsers(shop.database), SETTINGS)
+    service = AsyncShortUrls(shop.database, AsyncUsers(shop.database, SIGNER), SETTINGS)
 
     async def both(pool: ThreadPoolExecutor) -> list[str | None]:
         threaded = in_thread(service, pool)

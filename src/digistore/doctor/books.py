@@ -42,6 +42,7 @@ SUBJECTS = {
     "act_": "digistore_payment_actions",
     "rel_": "digistore_releases",
     "sup_": "digistore_support_requests",
+    "clm_": "digistore_claims",
 }
 _SAYS = "changes LIKE '%\"{column}\":%'"
 

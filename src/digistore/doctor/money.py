@@ -93,7 +93,7 @@ CHECKS = (
           )
           AND NOT EXISTS (
               SELECT 1 FROM digistore_payment_actions a
-              WHERE (a.kind = 'standby_paid' AND a.subject = l.id)
+              WHERE (a.kind IN ('standby_paid', 'gift_standby') AND a.subject = l.id)
                  OR (a.payment_id = p.payment_id AND a.kind = 'refund_failed')
           )
         """,  # noqa: S608  our own text

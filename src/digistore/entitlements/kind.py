@@ -22,7 +22,10 @@ from digistore.entitlements.holding import (
 )
 from digistore.entitlements.tables import purchased_products
 from digistore.errors import AlreadyOwned
+from digistore.events import GiftReceived
+from digistore.ids import EventId, ProductId, PurchasedProductId, UserId
 from digistore.orders.kinds import Cause, Draft, Heard, Outcome, SoldLine
+from digistore.outbox import announce
 
 OUTCOMES = {
     AccessState.LIVE: Outcome.OPENED,
@@ -73,10 +76,12 @@ class ProductLines:
         """Append what is new to each grant and derive its holding again."""
         _, grants, facts = rows
         stored = stored_grants(grants, facts)
+        given: list[StoredGrant] = []
         by_line = {grant.order_line_id: grant for grant in stored}
         for line in lines:
             if line.payment_id is not None and line.id not in by_line:
                 by_line[line.id] = _granted(line, new_id("pur"), line.payment_id)
+                given += [by_line[line.id]] if line.beneficiary_id != line.buyer_id else []
         for cause in causes:
             if cause.line_id in by_line:
                 grant = by_line[cause.line_id]
@@ -91,7 +96,20 @@ class ProductLines:
             outcomes |= {g.order_line_id: OUTCOMES[derived.states[g.id]] for g in held}
             writes += derived.writes
             changes += derived.changes
+        writes += [_received(grant, moment) for grant in given]
         return Heard(outcomes, writes, changes)
+
+
+def _received(grant: StoredGrant, moment: Moment) -> Executable:
+    event = GiftReceived(
+        id=EventId(moment.new_id("evt")),
+        at=moment.now,
+        actor="system",  # who paid is not theirs to know
+        purchase_id=PurchasedProductId(grant.id),
+        product_id=ProductId(grant.product_id),
+        user_id=UserId(grant.user_id),
+    )
+    return announce(event, "received")
 
 
 def _granted(line: SoldLine, grant_id: str, payment_id: str) -> StoredGrant:

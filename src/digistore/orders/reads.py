@@ -13,6 +13,7 @@ from digistore.ids import id_text
 from digistore.money import Money
 from digistore.orders.models import Billing, Consent, Order, OrderLine, OrderRef
 from digistore.orders.tables import order_lines, orders, payment_attempts
+from digistore.users.reads import stands_for
 
 if TYPE_CHECKING:
     from digistore.database import Database, Reader
@@ -47,7 +48,7 @@ async def load_orders(reader: Database | Reader, statement: Any) -> list[Order]:
 async def _lines(reader: Database | Reader, order_ids: Iterable[str]) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     statement = (
-        select(order_lines)
+        select(order_lines, stands_for(order_lines.c.beneficiary_id).label("holder_id"))
         .where(order_lines.c.order_id.in_(list(order_ids)))
         .order_by(order_lines.c.order_id, order_lines.c.position)
     )
@@ -76,7 +77,7 @@ def _order(row: Record, lines: Sequence[Any]) -> Order:
                 order_id=line.order_id,
                 kind=line.kind,
                 product_id=line.product_id,
-                beneficiary_id=line.beneficiary_id,
+                beneficiary_id=line.holder_id,
                 title=line.title,
                 unit_price=money(line.unit_price),
                 discount=money(line.discount),
@@ -120,6 +121,6 @@ async def order_in_flight(
             orders.c.state == "processing",
             order_lines.c.product_id == product_id,
             order_lines.c.kind == "product",
-            order_lines.c.beneficiary_id == user_id,
+            stands_for(order_lines.c.beneficiary_id) == user_id,
         )
     )

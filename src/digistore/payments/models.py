@@ -94,6 +94,7 @@ class ActionKind(StrEnum):
     UNASSIGNED_REVERSAL = "unassigned_reversal"
     SUPPORT_WITHOUT_ACCESS = "support_without_access"
     STANDBY_PAID = "standby_paid"
+    GIFT_STANDBY = "gift_standby"
     EVENT_CONFLICT = "event_conflict"
 
 

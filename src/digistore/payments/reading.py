@@ -33,6 +33,7 @@ from digistore.payments.tables import (
     refunds,
 )
 from digistore.settings import AccessPolicy, Effect
+from digistore.users.reads import stands_for
 
 if TYPE_CHECKING:
     from digistore.database import Database, Reader
@@ -46,10 +47,12 @@ async def read_book(reader: Database | Reader, book: Book, order_id: str) -> Boo
     if row is None:
         raise AssertionError
     book.order = _entry(OrderFacts, row, policy=AccessPolicy.model_validate(row.policy))
-    lines = select(order_lines).where(order_lines.c.order_id == order_id)
+    holder = stands_for(order_lines.c.beneficiary_id).label("holder_id")
+    lines = select(order_lines, holder).where(order_lines.c.order_id == order_id)
     for row in await reader.rows(lines.order_by(order_lines.c.position)):
         outcome = Outcome(row.outcome) if row.outcome else None
-        book.lines.append(_entry(LineFacts, row, kind=Kind(row.kind), outcome=outcome))
+        told = {"kind": Kind(row.kind), "outcome": outcome, "beneficiary_id": row.holder_id}
+        book.lines.append(_entry(LineFacts, row, **told))
     tries = select(payment_attempts).where(payment_attempts.c.order_id == order_id)
     for row in await reader.rows(tries.order_by(payment_attempts.c.id)):
         book.attempts.append(_entry(AttemptFacts, row))

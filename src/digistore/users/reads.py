@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 
 from digistore.errors import NotFound
 from digistore.settings import LegalEntity
@@ -38,3 +38,12 @@ async def party(reader: Database | Reader, user_id: str) -> Party:
     entity = row.legal_entity
     known = None if entity is None else LegalEntity.model_validate(entity)
     return Party(row.name, row.email, known)
+
+
+def stands_for(person: ColumnElement[str]) -> ColumnElement[str]:
+    """Return who is behind a column that names a person: a claimed guest is whoever claimed it.
+
+    What an order says never changes; whom it is about is read this way.
+    """
+    claimed = select(users.c.merged_into).where(users.c.id == person).scalar_subquery()
+    return func.coalesce(claimed, person)

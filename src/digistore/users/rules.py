@@ -66,7 +66,7 @@ NOBODY = Acting(None)
 THE_SYSTEM = Acting(None, system=True)
 
 
-def normal_email(address: str) -> str:
+def normal_email(address: str, field: str = "email") -> str:
     """Return *address* in its normal form: NFC, no spaces around, domain in lower case.
 
     Raises:
@@ -83,7 +83,7 @@ def normal_email(address: str) -> str:
         and all(_LABEL.fullmatch(label) for label in domain.split("."))
     )
     if not usable:
-        raise Invalid("not an e-mail address", fields={"email": "invalid"})
+        raise Invalid("not an e-mail address", fields={field: "invalid"})
     return f"{local}@{domain.lower()}"
 
 

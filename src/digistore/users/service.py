@@ -12,6 +12,8 @@ from digistore.database import Prepared
 from digistore.errors import AlreadyExists, Forbidden, Invalid, NotFound
 from digistore.fields import checked
 from digistore.settings import LegalEntity
+from digistore.tokens import Signer
+from digistore.users.claims import Claims, gift_guest
 from digistore.users.models import (
     SYSTEM,
     Actor,
@@ -61,9 +63,10 @@ _BY_EXTERNAL_ID = Prepared(
 class AsyncUsers:
     """Users and roles: ``store.users``."""
 
-    def __init__(self, database: Database) -> None:
-        """Keep users in *database*."""
+    def __init__(self, database: Database, signer: Signer) -> None:
+        """Keep users in *database*; *signer* has the keys under which codes are kept."""
         self._database = database
+        self.claims = Claims(database, signer)
 
     async def register(self, email: str, *, name: str | None = None) -> User:
         """Make a customer who logs in by *email*.  Host-only.
@@ -88,7 +91,9 @@ class AsyncUsers:
             Invalid: not an address.
         """
         address = normal_email(email)
-        made = await self._database.transact(lambda tx: add_user(tx, "guest", email=address))
+        made = await self._database.transact(
+            lambda tx: add_user(tx, "guest", email=address, guest=address)
+        )
         return _made(made)
 
     async def ensure(
@@ -104,6 +109,49 @@ class AsyncUsers:
         """
         acting = await self._ensure(HostUser(external_id, email, name))
         return await self._load(acting.user_id())
+
+    async def start_claim(self, email: str) -> str:
+        """Return a code to mail to *email*, for :meth:`claim`.  Host-only; never show it.
+
+        Whether anything waits for that address makes no difference. It is good for an hour, once,
+        and a newer one ends it; case, spaces and dashes of what is typed play no part.
+
+        Raises:
+            Invalid: not an address.
+            TooManyAttempts: more than five codes within an hour.
+        """
+        return await self.claims.start(normal_email(email))
+
+    async def claim(self, user: UserRef | None, email: str, code: str) -> User:
+        """Move all that guests of *email* bought or were given to *user*.  Host-only.
+
+        The *code* proves the mailbox. Orders, purchases and support go along; a product that the
+        user has already waits as standby, and its money is put before an operator.
+
+        Args:
+            user: who claims; ``None``: whoever logs in by *email*, made if there is nobody.
+            email: the address that :meth:`start_claim` was called with.
+            code: what came by mail.
+
+        Raises:
+            Invalid: the code is wrong, used or over.
+            TooManyAttempts: more than ten tries within an hour.
+        """
+        address = normal_email(email)
+        user_id = None if user is None else (await self.acting(user)).user_id()
+        return await self._load(await self.claims.take(user_id, address, code))
+
+    async def claim_verified(self, actor: Actor, user: UserRef, email: str) -> User:
+        """Do the same without a code, where the host has verified the address itself.
+
+        Raises:
+            Forbidden: anybody but ``SYSTEM``.
+        """
+        if not (await self.acting(actor)).system:
+            raise Forbidden("only SYSTEM vouches for an address", reason="system_needed")
+        user_id = (await self.acting(user)).user_id()
+        await self.claims.take_verified(user_id, normal_email(email))
+        return await self._load(user_id)
 
     async def get(self, actor: Actor, user: UserRef) -> User:
         """Return a user: one's own self, or anybody for operators.
@@ -256,6 +304,22 @@ class AsyncUsers:
             raise NotFound("user", user_id)
         return found[user_id]
 
+    async def recipient(self, gift_to: UserRef, *, make: bool) -> str:
+        """Return who receives a gift: a user, or the guest of an address, whom *make* makes.
+
+        Raises:
+            Invalid: nobody has this id, or no longer acts.
+        """
+        if isinstance(gift_to, str) and "@" in gift_to:
+            address = normal_email(gift_to, "gift_to")
+            if not make:
+                return "somebody"
+            return await self._database.transact(lambda tx: gift_guest(tx, address))
+        try:
+            return (await self.acting(gift_to)).user_id()
+        except (NotFound, Forbidden):
+            raise Invalid("gift_to is nobody here", fields={"gift_to": "unknown"}) from None
+
     async def load_many(self, user_ids: Iterable[str]) -> dict[str, User]:
         """Return users by id, without asking who may see them."""
         statement = (
@@ -303,6 +367,9 @@ class Users(Blocking[AsyncUsers]):
     register = blocking(AsyncUsers.register)
     guest = blocking(AsyncUsers.guest)
     ensure = blocking(AsyncUsers.ensure)
+    start_claim = blocking(AsyncUsers.start_claim)
+    claim = blocking(AsyncUsers.claim)
+    claim_verified = blocking(AsyncUsers.claim_verified)
     get = blocking(AsyncUsers.get)
     by_external_id = blocking(AsyncUsers.by_external_id)
     grant_role = blocking(AsyncUsers.grant_role)

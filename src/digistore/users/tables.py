@@ -29,7 +29,8 @@ users = Table(
     Column("email", Prose, info={"personal": "address"}),
     Column("email_verified_at", Moment),
     Column("login_email", Prose, info={"personal": "address"}),
-    Column("gift_email", Prose, info={"personal": "address"}),
+    Column("guest_email", Prose, info={"personal": "address"}),
+    Column("gift_key", Integer),
     Column("password_hash", Prose, info={"personal": "secret"}),
     Column("name", Prose, info={"personal": "name"}),
     Column("legal_entity", Json, info={"personal": "name, address, tax id of a seller"}),
@@ -40,13 +41,18 @@ users = Table(
     UniqueConstraint("external_id", name="one_user_per_external_id"),
     UniqueConstraint("login_email", name="one_log_in_per_address"),
     # A gift to an address is one guest's, however often the button is clicked.
-    UniqueConstraint("gift_email", name="one_gift_guest_per_address"),
+    UniqueConstraint("guest_email", "gift_key", name="one_gift_guest_per_address"),
+    CheckConstraint("gift_key = 1", name="gift_key_is_one"),
+    CheckConstraint("gift_key IS NULL OR guest_email IS NOT NULL", name="gifts_have_an_address"),
+    CheckConstraint(
+        "guest_email IS NULL OR (external_id IS NULL AND login_email IS NULL)",
+        name="guests_have_no_account",
+    ),
     one_of("status", ("active", "disabled", "erased", "merged")),
     CheckConstraint("(status = 'merged') = (merged_into IS NOT NULL)", name="merged_into_somebody"),
     CheckConstraint("merged_into <> id", name="never_merged_into_oneself"),
     CheckConstraint(
-        "merged_into IS NULL OR (external_id IS NULL AND login_email IS NULL)",
-        name="only_guests_are_merged",
+        "merged_into IS NULL OR guest_email IS NOT NULL", name="only_guests_are_merged"
     ),
     CheckConstraint("version >= 1", name="versions_start_at_one"),
     CheckConstraint(

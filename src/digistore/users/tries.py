@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import case, delete, select
+from sqlalchemy import case, delete, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
+from digistore.database.types import Moment
 from digistore.errors import TooManyAttempts
 from digistore.users.tables import tries
 
@@ -41,23 +42,34 @@ async def refuse_too_many(database: Database, limit: Limit, subject: str) -> Non
         raise TooManyAttempts(row.since + limit.window)
 
 
-async def count_try(tx: Transaction, limit: Limit, subject: str) -> int:
-    """Count a try and return how many there were; the first after the window begins anew."""
-    fresh = {"purpose": limit.purpose, "subject": subject, "tries": 1, "since": tx.now}
-    over = tries.c.since <= tx.now - limit.window
-    row = await tx.first(
-        insert(tries)
-        .values(fresh)
-        .on_conflict_do_update(
-            index_elements=["purpose", "subject"],
-            set_={
-                "tries": case((over, 1), else_=tries.c.tries + 1),
-                "since": case((over, tx.now), else_=tries.c.since),
-            },
+async def spend_try(database: Database, limit: Limit, subject: str) -> None:
+    """Count a try in a transaction of its own; the first after the window begins anew.
+
+    Raises:
+        TooManyAttempts: there were too many before it; with the time of the next one.
+    """
+
+    async def count(tx: Transaction) -> datetime | None:
+        now = literal(tx.now, Moment)
+        over = tries.c.since <= tx.now - limit.window
+        row = await tx.first(
+            insert(tries)
+            .values(purpose=limit.purpose, subject=subject, tries=1, since=tx.now)
+            .on_conflict_do_update(
+                index_elements=["purpose", "subject"],
+                set_={
+                    "tries": case((over, 1), else_=tries.c.tries + 1),
+                    "since": case((over, now), else_=tries.c.since),
+                },
+            )
+            .returning(tries.c.tries, tries.c.since)
         )
-        .returning(tries.c.tries)
-    )
-    return 0 if row is None else int(row.tries)
+        spent = row is not None and row.tries > limit.most
+        return row.since + limit.window if row is not None and spent else None
+
+    retry_at = await database.transact(count)
+    if retry_at is not None:
+        raise TooManyAttempts(retry_at)
 
 
 async def forget_tries(tx: Transaction, limit: Limit, subject: str) -> None:

@@ -42,8 +42,10 @@ async def add_user(
     external_id: str | None = None,
     name: str | None = None,
     verified_at: datetime | None = None,
+    guest: str | None = None,
+    gift: bool = False,
 ) -> User | None:
-    """Add a customer; ``None`` if the log-in or external id is taken."""
+    """Add a customer; ``None`` if the log-in, external id or gift address is taken."""
     user_id = tx.new_id("usr")
     row = {
         "id": user_id,
@@ -51,6 +53,8 @@ async def add_user(
         "email": email,
         "email_verified_at": verified_at,
         "login_email": login_form(login) if login else None,
+        "guest_email": login_form(guest) if guest else None,
+        "gift_key": 1 if gift else None,
         "name": name,
         "status": UserStatus.ACTIVE,
         "version": 1,
@@ -90,7 +94,7 @@ async def bring_up_to_date(
     if person.name is not None and person.name != row.name:
         values |= {"name": person.name}
     if values:
-        await _bump(tx, row.id, "system", "ensure", {}, **values)
+        await bump(tx, row.id, "system", "ensure", {}, **values)
     return UserId(row.id)
 
 
@@ -110,10 +114,10 @@ async def set_role(tx: Transaction, actor: str, user_id: str, role: Role, *, gra
         statement = delete(user_roles).where(here).returning(user_roles.c.role)  # type: ignore[assignment]
     if await tx.first(statement) is not None:
         verb = "granted" if grant else "revoked"
-        await _bump(tx, user_id, actor, f"role_{verb}", {verb: str(role)})
+        await bump(tx, user_id, actor, f"role_{verb}", {verb: str(role)})
 
 
-async def _bump(
+async def bump(
     tx: Transaction,
     user_id: str,
     actor: str,
@@ -121,6 +125,7 @@ async def _bump(
     changes: dict[str, str],
     **values: object,
 ) -> None:
+    """Change a user's columns as a new version."""
     statement = (
         update(users)
         .where(users.c.id == user_id)
@@ -154,4 +159,4 @@ async def set_legal_entity(
     row = await tx.first(select(users.c.legal_entity).where(users.c.id == user_id))
     if row is not None and row.legal_entity != stored:
         told = {"legal_entity": "given"}
-        await _bump(tx, user_id, actor, "legal_entity", told, legal_entity=stored)
+        await bump(tx, user_id, actor, "legal_entity", told, legal_entity=stored)

@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, update
 from digistore.audit import Change, record
 from digistore.catalog import ProductRef
 from digistore.catalog.service import products as catalog_rows
-from digistore.errors import AlreadyExists, Forbidden, Invalid, NotFound, TooManyAttempts
+from digistore.errors import AlreadyExists, Forbidden, Invalid, NotFound
 from digistore.fields import checked
 from digistore.ids import ProductId, id_text
 from digistore.money import Money
@@ -34,7 +34,7 @@ from digistore.orders.discounts.tables import discount_customers, discount_produ
 from digistore.orders.kinds import Draft, Kind
 from digistore.orders.receipts.rules import HOUSE
 from digistore.users import Acting, Role
-from digistore.users.tries import count_try, refuse_too_many
+from digistore.users.tries import refuse_too_many, spend_try
 
 if TYPE_CHECKING:
     from digistore.database import AnyRow, Database, Reader, Transaction
@@ -168,9 +168,7 @@ class DiscountDesk:
         Raises:
             TooManyAttempts: a rival has used up the last try meanwhile.
         """
-        made = await self._database.transact(lambda tx: count_try(tx, GUESSES, buyer_id))
-        if made > GUESSES.most:
-            raise TooManyAttempts(self._database.clock() + GUESSES.window)
+        await spend_try(self._database, GUESSES, buyer_id)
 
     async def _offer(self, code: str, seller_id: str | None) -> Offer:
         row = await self._database.first(

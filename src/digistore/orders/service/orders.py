@@ -102,11 +102,16 @@ class AsyncOrders:
             AmountNotSupported: no gateway can take this amount.
         """
         acting = await self._users.acting(buyer)
-        acting.user_id()
+        buyer_id = acting.user_id()
         _checked_billing(billing)
         products = await self._for_sale(items)
         seller_id, currency = one_shop(products)
-        drafts = _drafts(products, acting.user_id(), pay, allow_repeat=False)
+        holder = (
+            acting.user_id()
+            if gift_to is None
+            else await self._users.recipient(gift_to, make=False)
+        )
+        drafts = _drafts(products, holder, pay, allow_repeat=False)
         for draft in drafts:
             await self._kinds[draft.kind].admit(self._database, acting.user_id(), draft)
         if discount is not None:
@@ -178,7 +183,9 @@ class AsyncOrders:
         )
         products = await self._for_sale(items)
         seller_id, currency = one_shop(products)
-        drafts = _drafts(products, acting.user_id(), pay, allow_repeat=allow_repeat)
+        buyer_id = acting.user_id()
+        holder = buyer_id if gift_to is None else await self._users.recipient(gift_to, make=True)
+        drafts = _drafts(products, holder, pay, allow_repeat=allow_repeat)
         wish = await self.cashier.wish(
             acting, seller_id, currency, drafts, terms, discount=discount
         )
@@ -345,7 +352,7 @@ class AsyncOrders:
 
 
 def _drafts(
-    products: Sequence[Product], buyer_id: str, pay: Money | None, *, allow_repeat: bool
+    products: Sequence[Product], holder: str, pay: Money | None, *, allow_repeat: bool
 ) -> list[Draft]:
     named = [product for product in products if not isinstance(product.price, Money)]
     if len(named) > 1 or (pay is not None and not named and len(products) > 1):
@@ -356,7 +363,7 @@ def _drafts(
         Draft(
             kind=Kind.PRODUCT,
             product_id=product.id,
-            beneficiary_id=buyer_id,
+            beneficiary_id=holder,
             title=product.title,
             unit_price=unit_price(
                 product.price, pay if product in named or len(products) == 1 else None

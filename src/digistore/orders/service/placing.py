@@ -12,7 +12,13 @@ from sqlalchemy import insert, select
 
 from digistore.audit import Change, record
 from digistore.clock import from_micros, to_micros
-from digistore.errors import DigistoreError, IdempotencyConflict, PaymentInFlight
+from digistore.errors import (
+    DigistoreError,
+    Forbidden,
+    IdempotencyConflict,
+    Invalid,
+    PaymentInFlight,
+)
 from digistore.gateways import CheckoutLine, CheckoutRequest
 from digistore.gateways.port import JSON
 from digistore.money import Money
@@ -24,6 +30,8 @@ from digistore.orders.reads import order_in_flight
 from digistore.orders.rules import LINE_SNAPSHOT, SNAPSHOT, snapshot_fingerprint
 from digistore.orders.tables import order_lines, orders, payment_attempts
 from digistore.settings import AccessPolicy
+from digistore.users.reads import stands_for
+from digistore.users.tables import users
 
 if TYPE_CHECKING:
     from digistore.database import Transaction
@@ -87,6 +95,7 @@ async def place(tx: Transaction, wish: Wish, kinds: Mapping[Kind, LineKind]) -> 
     known = await _same_key(tx, wish) or await _same_content(tx, wish)
     if known is not None:
         return known, False
+    await _refuse_merged(tx, wish)
     for draft in wish.drafts:
         await kinds[draft.kind].admit(tx, wish.buyer_id, draft)
         if draft.kind is Kind.PRODUCT:
@@ -95,6 +104,26 @@ async def place(tx: Transaction, wish: Wish, kinds: Mapping[Kind, LineKind]) -> 
     if blockers:
         raise Blocked(blockers)
     return await _write(tx, wish), True
+
+
+async def _refuse_merged(tx: Transaction, wish: Wish) -> None:
+    """Refuse guests that somebody has claimed since the call began; a claim waits for the others.
+
+    Raises:
+        Forbidden: the buyer is one.
+        Invalid: the beneficiary is one.
+    """
+    people = {wish.buyer_id, *(draft.beneficiary_id for draft in wish.drafts)}
+    rows = await tx.rows(
+        select(users.c.id, users.c.merged_into)
+        .where(users.c.id.in_(sorted(people)))
+        .with_for_update(read=True)
+    )
+    merged = {row.id for row in rows if row.merged_into is not None}
+    if wish.buyer_id in merged:
+        raise Forbidden("this user may no longer act", reason="user_disabled")
+    if merged:
+        raise Invalid("gift_to is nobody here", fields={"gift_to": "unknown"})
 
 
 async def _same_key(tx: Transaction, wish: Wish) -> str | None:
@@ -144,7 +173,11 @@ async def _blockers(tx: Transaction, wish: Wish) -> list[str]:
         if draft.kind is Kind.PRODUCT
     }
     rows = await tx.rows(
-        select(order_lines.c.order_id, order_lines.c.product_id, order_lines.c.beneficiary_id)
+        select(
+            order_lines.c.order_id,
+            order_lines.c.product_id,
+            stands_for(order_lines.c.beneficiary_id).label("beneficiary_id"),
+        )
         .where(order_lines.c.buyer_id == wish.buyer_id, order_lines.c.open_key == 1)
         .where(order_lines.c.product_id.in_({product for product, _ in wanted}))
     )

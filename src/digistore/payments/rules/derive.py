@@ -277,7 +277,13 @@ def ask_about_standby(book: Book, line_id: str) -> None:
     """Ask, once, about a line whose purchase waits, unless its buyer wanted two or paid nothing."""
     for line in book.lines:
         if line.id == line_id and not line.allow_repeat and left_on(book, line):
-            book.act(ActionKind.STANDBY_PAID, line_id, book.covering)
+            book.act(_standby(line), line_id, book.covering)
+
+
+def _standby(line: LineFacts) -> ActionKind:
+    """Return what an operator is asked: a gift's money never goes back by itself."""
+    given = line.beneficiary_id != line.buyer_id
+    return ActionKind.GIFT_STANDBY if given else ActionKind.STANDBY_PAID
 
 
 def take_outcomes(book: Book, outcomes: Mapping[str, Outcome], *, refund_duplicates: bool) -> None:
@@ -292,10 +298,11 @@ def take_outcomes(book: Book, outcomes: Mapping[str, Outcome], *, refund_duplica
         waits = line.outcome is Outcome.STANDBY and before is not Outcome.STANDBY
         if covering is None or not waits or line.allow_repeat or line.total == 0:
             continue
-        if before is None and refund_duplicates and covering.gateway != "external":
+        asks = covering.gateway == "external" or _standby(line) is ActionKind.GIFT_STANDBY
+        if before is None and refund_duplicates and not asks:
             _give_back(book, covering, left_on(book, line), f"rf:dup:{line.id}", [line])
         else:
-            book.act(ActionKind.STANDBY_PAID, line.id, covering)
+            book.act(_standby(line), line.id, covering)
 
 
 def return_duplicates(book: Book, *, refund_duplicates: bool) -> None:

@@ -28,6 +28,7 @@ CHOICES: Mapping[ActionKind, tuple[Choice, ...]] = {
     ActionKind.UNASSIGNED_REVERSAL: (Choice.ASSIGN,),
     ActionKind.SUPPORT_WITHOUT_ACCESS: (Choice.ACCEPT, Choice.REFUND),
     ActionKind.STANDBY_PAID: (Choice.REFUND, Choice.KEEP),
+    ActionKind.GIFT_STANDBY: (Choice.REFUND, Choice.KEEP),
     ActionKind.EVENT_CONFLICT: (Choice.KEEP,),
 }
 

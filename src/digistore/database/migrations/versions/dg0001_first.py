@@ -226,7 +226,8 @@ def upgrade() -> None:
         sa.Column("email", Prose()),
         sa.Column("email_verified_at", Moment()),
         sa.Column("login_email", Prose()),
-        sa.Column("gift_email", Prose()),
+        sa.Column("guest_email", Prose()),
+        sa.Column("gift_key", sa.Integer()),
         sa.Column("password_hash", Prose()),
         sa.Column("name", Prose()),
         sa.Column("legal_entity", Json()),
@@ -235,7 +236,9 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("digistore_users_pk")),
-        sa.UniqueConstraint("gift_email", name=op.f("digistore_users_one_gift_guest_per_address")),
+        sa.UniqueConstraint(
+            "guest_email", "gift_key", name=op.f("digistore_users_one_gift_guest_per_address")
+        ),
         sa.UniqueConstraint("login_email", name=op.f("digistore_users_one_log_in_per_address")),
         sa.UniqueConstraint("external_id", name=op.f("digistore_users_one_user_per_external_id")),
         sa.ForeignKeyConstraint(
@@ -247,6 +250,15 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "password_hash IS NULL OR login_email IS NOT NULL",
             name=op.f("digistore_users_a_password_needs_a_log_in"),
+        ),
+        sa.CheckConstraint("gift_key = 1", name=op.f("digistore_users_gift_key_is_one")),
+        sa.CheckConstraint(
+            "gift_key IS NULL OR guest_email IS NOT NULL",
+            name=op.f("digistore_users_gifts_have_an_address"),
+        ),
+        sa.CheckConstraint(
+            "guest_email IS NULL OR (external_id IS NULL AND login_email IS NULL)",
+            name=op.f("digistore_users_guests_have_no_account"),
         ),
         sa.CheckConstraint(
             "status IN ('active', 'disabled', 'erased', 'merged')",
@@ -260,7 +272,7 @@ def upgrade() -> None:
             "merged_into <> id", name=op.f("digistore_users_never_merged_into_oneself")
         ),
         sa.CheckConstraint(
-            "merged_into IS NULL OR (external_id IS NULL AND login_email IS NULL)",
+            "merged_into IS NULL OR guest_email IS NOT NULL",
             name=op.f("digistore_users_only_guests_are_merged"),
         ),
         sa.CheckConstraint("version >= 1", name=op.f("digistore_users_versions_start_at_one")),
