@@ -35,7 +35,7 @@ def typed_code() -> str:
 
 def normal_typed(code: object) -> str:
     """Return what a typed code is compared by: without case, dashes, spaces and look-alikes."""
-    if not isinstance(code, str) or len(code) > LONGEST:
+    if not isinstance(code, str) or len(code) > LONGEST or not code.isascii():
         return ""
     return code.upper().translate(_READ_AS)
 

@@ -295,6 +295,29 @@ CATALOG: list[Case] = [
     ("an unknown order", Invalid, "sort", lambda w: w.store.catalog.find(None, sort="id; DROP")),
     ("a long search", Invalid, "text", lambda w: w.store.catalog.find(None, LONG)),
 ]
+
+
+def with_code(world: World, code: Any) -> Any:
+    return buy(world, [world.house], discount=code)
+
+
+def give_to(world: World, somebody: Any) -> Any:
+    return buy(world, [world.house], gift_to=somebody)
+
+
+def take_off(world: World, **given: Any) -> Any:
+    code = given.pop("code", "FRESH")
+    return world.store.orders.add_discount(world.seller, code, **{"percent": 10, **given})
+
+
+def take_off_by(field: str) -> Callable[[Any, Any], Any]:
+    return lambda world, value: take_off(world, **{field: value})
+
+
+def take_off_amount(world: World, money: Any) -> Any:
+    return take_off(world, percent=None, amount=money)
+
+
 ORDERS: list[Case] = [
     *(
         (f"a legal entity that is {one!r}", Invalid, "entity", given(call_it, one))
@@ -310,6 +333,42 @@ ORDERS: list[Case] = [
     ("a hundred and one", Invalid, "items", lambda w: buy(w, [w.house] * 101)),
     ("no list", Invalid, "items", lambda w: buy(w, w.house)),
     ("of two sellers", Invalid, "seller", lambda w: buy(w, [w.house, w.shelf])),
+    *(
+        (f"a discount {code!r}", Invalid, "discount", given(with_code, code))
+        for code in ("TENTH", "NOBODY", "", NUL, LONG, CUT, 7)  # TENTH is of another seller
+    ),
+    *(
+        (f"a gift to {one!r}", Invalid, "gift_to", given(give_to, one))
+        for one in ("usr_nobody", "", f"{NUL}@example.com", f"{LONG}@example.com", "@", 7, SYSTEM)
+    ),
+    *(
+        (f"off by {field} {value!r}", Invalid, field, given(take_off_by(field), value))
+        for field, value in (
+            *(("code", code) for code in ("", "AB", "A B C", NUL, LONG, CUT, None, 7)),
+            *(("percent", part) for part in (0, -1, 101, 10.5, True, "10", Decimal("NaN"))),
+            *(("kind", kind) for kind in ("subscription", "", None, 7)),
+            *(("starts_at", time) for time in (NAIVE, "now", 7)),
+            *(("ends_at", time) for time in (NAIVE, "never", 7)),
+            *(("max_uses", uses) for uses in (0, -1, True, "1", 1.0, 10**10)),
+            *(("max_uses_per_customer", uses) for uses in (0, -1, True, "1", 1.0, 10**10)),
+            ("products", "prd_1"),
+        )
+    ),
+    *(
+        (f"off {money!r}", Invalid, "amount", given(take_off_amount, money))
+        for money in NOT_ABOVE_ZERO
+    ),
+    ("off twice", Invalid, "percent", lambda w: take_off(w, amount=usd("1.00"))),
+    ("off nothing", Invalid, "percent", lambda w: take_off(w, percent=None)),
+    (
+        "over before it starts",
+        Invalid,
+        "ends_at",
+        lambda w: take_off(w, starts_at=WHEN, ends_at=WHEN),
+    ),
+    ("a code that is taken", AlreadyExists, None, lambda w: take_off(w, code="tenth")),
+    ("off the house's", NotFound, None, lambda w: take_off(w, products=[w.house])),
+    ("no such discount", NotFound, None, lambda w: w.store.orders.retire_discount(w.seller, NUL)),
     ("an unknown gateway", Invalid, "gateway", lambda w: buy(w, [w.house], gateway="paypal")),
     ("billing as a dict", Invalid, "billing", lambda w: buy(w, [w.house], billing={"name": "A"})),
     ("consent as text", Invalid, "consents", lambda w: buy(w, [w.house], consents=["terms"])),

@@ -33,6 +33,7 @@ class Story(Teller):
         self.twice()
         self.odd()
         self.discounted()
+        self.given()
         self.links()
         self.never_paid()
         self.shop.clock.go(days=4)
@@ -231,6 +232,14 @@ class Story(Teller):
         self.buy("last", self.song, discount="SPRING", pay_now=False)
         self.record(checkout, checkout.order.total)
         self.store.orders.retire_discount(seller, orders.add_discount(seller, "GONE", percent=5))
+
+    def given(self) -> None:
+        orders, users = self.store.orders, self.store.users
+        self.buy("given", self.book, gift_to="friend@example.com")
+        guest = users.guest("friend@example.com")
+        _, own = self.buy("by_guest", self.song, buyer=guest)
+        friend = users.claim(None, "friend@example.com", users.start_claim("friend@example.com"))
+        assert orders.get(friend, own.order).buyer_id == friend.id
 
     def links(self) -> None:
         short, owner = self.store.short_urls, self.shop.operator

@@ -78,7 +78,7 @@ def test_a_code_is_for_its_own_address_alone(shop: Shop) -> None:
     assert shop.count("users", f"login_email = '{ADDRESS}'") == 0
 
 
-@pytest.mark.parametrize("code", ["", "0000-0000-0000", "é" * 12, "x" * 10_000, None, 7])
+@pytest.mark.parametrize("code", ["", "0000-0000-0000", "é" * 12, "\ud800", "x" * 10_000, None, 7])
 def test_anything_else_is_a_wrong_code(shop: Shop, code: object) -> None:
     shop.store.users.start_claim(ADDRESS)
     wrong(shop, code)  # type: ignore[arg-type]

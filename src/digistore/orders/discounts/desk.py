@@ -29,6 +29,7 @@ from digistore.orders.discounts.rules import (
     Unusable,
     discounted,
     normal_code,
+    not_usable,
 )
 from digistore.orders.discounts.tables import discount_customers, discount_products, discounts
 from digistore.orders.kinds import Draft, Kind
@@ -148,7 +149,7 @@ class DiscountDesk:
         statements, as a repeat of it must find its order even after the discount is over.
 
         Raises:
-            Unusable: it takes nothing off, for whatever reason; the try is counted.
+            Invalid: it takes nothing off, for whatever reason; the try is counted.
             TooManyAttempts: too many such codes within an hour.
         """
         buyer_id = acting.user_id()
@@ -160,7 +161,7 @@ class DiscountDesk:
             return discounted(drafts, offer, currency), offer
         except Unusable:
             await self.count_guess(buyer_id)
-            raise
+            raise not_usable() from None
 
     async def count_guess(self, buyer_id: str) -> None:
         """Count a code that could not be used.

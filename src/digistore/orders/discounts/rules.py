@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from digistore.errors import Invalid
+from digistore.errors import DigistoreError, Invalid
 from digistore.money import Money
 from digistore.orders.kinds import Draft, Kind
 from digistore.users.tries import Limit
 
+CODE = r"^[A-Z0-9][A-Z0-9_-]{2,39}$"
+_CODE = re.compile(CODE)
 WHOLE = 10_000  # basis points
 GUESSES = Limit("discount", most=20, window=timedelta(hours=1))
 
@@ -37,23 +40,29 @@ class Offer:
         return begun and (self.ends_at is None or now < self.ends_at)
 
 
-class Unusable(Invalid):
-    """A code that takes nothing off: unknown, over, used up or of somebody else, it never says."""
+class Unusable(DigistoreError):
+    """Within a checkout: this discount takes nothing off."""
 
     def __init__(self) -> None:
-        """Give one and the same answer for every reason."""
-        super().__init__("this discount cannot be used here", fields={"discount": "not_usable"})
+        """Give no reason: nobody outside is told one."""
+        super().__init__("this discount takes nothing off")
+
+
+def not_usable() -> Invalid:
+    """Return the one answer for codes that are unknown, over, used up or somebody else's."""
+    return Invalid("this discount cannot be used here", fields={"discount": "not_usable"})
 
 
 def normal_code(code: object) -> str:
     """Return what a code is compared by: without regard to case and spaces around it.
 
     Raises:
-        Unusable: not a text.
+        Unusable: no code at all.
     """
-    if not isinstance(code, str) or len(code) > 100:  # noqa: PLR2004  no code is that long
+    text = code.strip().upper() if isinstance(code, str) else ""
+    if not _CODE.fullmatch(text):
         raise Unusable
-    return code.strip().upper()
+    return text
 
 
 def discounted(drafts: Sequence[Draft], offer: Offer, currency: str) -> list[Draft]:

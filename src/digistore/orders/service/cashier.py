@@ -12,7 +12,7 @@ from digistore.fields import AsciiKey, Input, SmallMetadata
 from digistore.gateways import GatewayProfile, PaymentGateway
 from digistore.money import Money
 from digistore.orders.discounts.desk import DiscountDesk
-from digistore.orders.discounts.rules import Offer, Unusable
+from digistore.orders.discounts.rules import Offer, Unusable, not_usable
 from digistore.orders.kinds import Draft, Kind, LineKind
 from digistore.orders.models import Billing, Checkout, Consent, OrderState
 from digistore.orders.reads import load_order
@@ -146,7 +146,7 @@ class Cashier:
                 in_the_way = blocked.order_ids
             except Unusable:
                 await self.discounts.count_guess(wish.buyer_id)
-                raise
+                raise not_usable() from None
             for order_id in in_the_way:
                 await self.starter.retire(order_id, wish.buyer_id, "replaced", cancel=True)
         raise Busy("another order of the same products keeps coming in between; try again")

@@ -106,14 +106,10 @@ class AsyncOrders:
         _checked_billing(billing)
         products = await self._for_sale(items)
         seller_id, currency = one_shop(products)
-        holder = (
-            acting.user_id()
-            if gift_to is None
-            else await self._users.recipient(gift_to, make=False)
-        )
+        holder = await self._holder(buyer_id, gift_to, make=False)
         drafts = _drafts(products, holder, pay, allow_repeat=False)
         for draft in drafts:
-            await self._kinds[draft.kind].admit(self._database, acting.user_id(), draft)
+            await self._kinds[draft.kind].admit(self._database, buyer_id, draft)
         if discount is not None:
             drafts, _ = await self.cashier.discounts.take_off(
                 acting, discount, drafts, seller_id, currency, now=self._database.clock()
@@ -183,8 +179,7 @@ class AsyncOrders:
         )
         products = await self._for_sale(items)
         seller_id, currency = one_shop(products)
-        buyer_id = acting.user_id()
-        holder = buyer_id if gift_to is None else await self._users.recipient(gift_to, make=True)
+        holder = await self._holder(acting.user_id(), gift_to, make=True)
         drafts = _drafts(products, holder, pay, allow_repeat=allow_repeat)
         wish = await self.cashier.wish(
             acting, seller_id, currency, drafts, terms, discount=discount
@@ -343,6 +338,9 @@ class AsyncOrders:
                 raise NotForSale(product.id)
             found.append(product)
         return found
+
+    async def _holder(self, buyer_id: str, gift_to: UserRef | None, *, make: bool) -> str:
+        return buyer_id if gift_to is None else await self._users.recipient(gift_to, make=make)
 
     async def _visible(self, acting: Acting, order: OrderRef) -> Order:
         found = await load_order(self._database, order_ref(order))
