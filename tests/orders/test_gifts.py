@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from digistore import SYSTEM, HostUser, Money, PayWhatYouWant
@@ -158,7 +160,12 @@ def test_the_beneficiary_asks_for_help_and_the_giver_cannot(shop: Shop) -> None:
         shop.seller, book, kind="setup", price=Money("49.00", "USD"), scope="One hour."
     )
     shop.buy(book, gift_to=friend)
-    terms = {"kind": "setup", "subject": "Help", "body": "?", "return_url": "https://a.example"}
+    terms: dict[str, Any] = {
+        "kind": "setup",
+        "subject": "Help",
+        "body": "?",
+        "return_url": "https://a.example",
+    }
     assert shop.store.support.request(friend, book, **terms).checkout.url
     with pytest.raises(AccessRequired):
         shop.store.support.request(shop.buyer, book, **terms)

@@ -196,7 +196,7 @@ def test_support_moves_along(shop: Shop) -> None:
     ada = store.users.register(ADDRESS)
     store.users.claim_verified(SYSTEM, ada, ADDRESS)
     assert [one.id for one in store.support.my_supports(ada)] == [asked.request.id]
-    assert store.support.reply(ada, asked.request, body="It is me.")
+    assert store.support.reply(ada, asked.request, body="It is me.").id == asked.request.id
 
 
 def test_a_claim_again_changes_nothing_and_takes_what_came_since(shop: Shop) -> None:

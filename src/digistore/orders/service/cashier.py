@@ -38,6 +38,7 @@ class Terms(Input):
     return_url: str
     cancel_url: str | None = None
     gateway: str | None = None
+    discount: object = None  # whatever it is, one answer is given for what cannot be used
     billing: Billing | None = None
     consents: tuple[Consent, ...] = ()
     metadata: SmallMetadata = Field(default_factory=dict)
@@ -76,8 +77,6 @@ class Cashier:
         drafts: Sequence[Draft],
         terms: Terms,
         extra: Sequence[str] = (),
-        *,
-        discount: str | None = None,
     ) -> Wish:
         """Put together all that an order is made of; *extra* tells two wishes apart."""
         hosts = self._settings.return_hosts
@@ -85,9 +84,9 @@ class Cashier:
         giving_up = return_url if terms.cancel_url is None else terms.cancel_url
         cancel_url = checked_url(giving_up, "cancel_url", hosts)
         offer: Offer | None = None
-        if discount is not None:
+        if terms.discount is not None:
             drafts, offer = await self.discounts.take_off(
-                acting, discount, drafts, seller_id, currency
+                acting, terms.discount, drafts, seller_id, currency
             )
             extra = (*extra, "discount", offer.id)
         drafts = await self.tax.taxed(drafts, currency, seller_id, terms.billing)

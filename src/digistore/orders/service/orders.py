@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -43,8 +44,8 @@ from digistore.orders.receipts.rules import HOUSE
 from digistore.orders.rules import (
     checked_consents,
     one_shop,
-    unit_price,
 )
+from digistore.orders.service.carts import drafts_of
 from digistore.orders.service.cashier import Cashier, Terms
 from digistore.orders.service.quoting import quote_of
 from digistore.orders.service.settling import Settling
@@ -104,10 +105,9 @@ class AsyncOrders:
         acting = await self._users.acting(buyer)
         buyer_id = acting.user_id()
         _checked_billing(billing)
-        products = await self._for_sale(items)
-        seller_id, currency = one_shop(products)
-        holder = await self._holder(buyer_id, gift_to, make=False)
-        drafts = _drafts(products, holder, pay, allow_repeat=False)
+        seller_id, currency, drafts = await self._cart(
+            buyer_id, items, pay, gift_to, allow_repeat=False, make=False
+        )
         for draft in drafts:
             await self._kinds[draft.kind].admit(self._database, buyer_id, draft)
         if discount is not None:
@@ -147,9 +147,8 @@ class AsyncOrders:
             return_url: absolute http(s) address where the customer comes back.
             cancel_url: the same for those who give up; by default *return_url*.
             gateway: configured name; by default the first that takes the currency.
-            discount: a code of the seller's; one use of it is reserved with the order.
-            gift_to: who gets access instead: a user, or an address, which becomes a guest who
-                can claim it. They never see price or payer.
+            discount: a code of the seller's; one use is reserved with the order.
+            gift_to: a user or an address, a guest who can claim it: who gets access instead.
             pay: for one pay-what-you-want product, what the buyer names.
             billing: who pays, as it is to stand on the receipt.
             consents: what the buyer agreed to.
@@ -172,18 +171,15 @@ class AsyncOrders:
             return_url=return_url,
             cancel_url=cancel_url,
             gateway=gateway,
+            discount=discount,
             billing=_checked_billing(billing),
             consents=checked_consents(consents, self._settings.required_consents),
             metadata=metadata or {},
             idempotency_key=idempotency_key,
         )
-        products = await self._for_sale(items)
-        seller_id, currency = one_shop(products)
-        holder = await self._holder(acting.user_id(), gift_to, make=True)
-        drafts = _drafts(products, holder, pay, allow_repeat=allow_repeat)
-        wish = await self.cashier.wish(
-            acting, seller_id, currency, drafts, terms, discount=discount
-        )
+        who = acting.user_id()
+        cart = await self._cart(who, items, pay, gift_to, allow_repeat=allow_repeat, make=True)
+        wish = await self.cashier.wish(acting, *cart, terms)
         return await self.cashier.checkout(await self.cashier.open(wish))
 
     async def add_discount(
@@ -339,37 +335,30 @@ class AsyncOrders:
             found.append(product)
         return found
 
-    async def _holder(self, buyer_id: str, gift_to: UserRef | None, *, make: bool) -> str:
-        return buyer_id if gift_to is None else await self._users.recipient(gift_to, make=make)
+    async def _cart(
+        self,
+        buyer_id: str,
+        items: Sequence[ProductRef],
+        pay: Money | None,
+        gift_to: UserRef | None,
+        *,
+        allow_repeat: bool,
+        make: bool,
+    ) -> tuple[str | None, str, list[Draft]]:
+        """Return the seller, the currency and the lines of *items*; *make* makes a guest."""
+        products = await self._for_sale(items)
+        seller_id, currency = one_shop(products)
+        drafts = drafts_of(products, buyer_id, pay, allow_repeat=allow_repeat)
+        if gift_to is not None:
+            holder = await self._users.recipient(gift_to, make=make)
+            drafts = [replace(draft, beneficiary_id=holder) for draft in drafts]
+        return seller_id, currency, drafts
 
     async def _visible(self, acting: Acting, order: OrderRef) -> Order:
         found = await load_order(self._database, order_ref(order))
         if not (acting.is_user(found.buyer_id) or acting.sells(found.seller_id)):
             raise NotFound("order", found.id)
         return found
-
-
-def _drafts(
-    products: Sequence[Product], holder: str, pay: Money | None, *, allow_repeat: bool
-) -> list[Draft]:
-    named = [product for product in products if not isinstance(product.price, Money)]
-    if len(named) > 1 or (pay is not None and not named and len(products) > 1):
-        raise Invalid(
-            "pay names the price of one pay-what-you-want product", fields={"pay": "ambiguous"}
-        )
-    return [
-        Draft(
-            kind=Kind.PRODUCT,
-            product_id=product.id,
-            beneficiary_id=holder,
-            title=product.title,
-            unit_price=unit_price(
-                product.price, pay if product in named or len(products) == 1 else None
-            ).amount,
-            allow_repeat=allow_repeat,
-        )
-        for product in products
-    ]
 
 
 def _checked_billing(billing: Billing | None) -> Billing | None:

@@ -192,6 +192,7 @@ class AsyncSupport(Conversation):
             return_url=return_url,
             cancel_url=cancel_url,
             gateway=gateway,
+            discount=discount,
             billing=billing,
             consents=checked_consents(consents, self._settings.required_consents),
             metadata=metadata or {},
@@ -211,13 +212,7 @@ class AsyncSupport(Conversation):
         )
         extra = (given.kind, given.subject, given.body, access.purchase.id)
         wish = await self._orders.cashier.wish(
-            acting,
-            found.seller_id,
-            offer.price.currency,
-            [draft],
-            terms,
-            extra,
-            discount=discount,
+            acting, found.seller_id, offer.price.currency, [draft], terms, extra
         )
         return await self._open(wish, access.purchase.id, offer, given)
 
