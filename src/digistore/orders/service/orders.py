@@ -106,7 +106,7 @@ class AsyncOrders:
         buyer_id = acting.user_id()
         _checked_billing(billing)
         seller_id, currency, drafts = await self._cart(
-            buyer_id, items, pay, gift_to, allow_repeat=False, make=False
+            acting, items, pay, gift_to, allow_repeat=False, make=False
         )
         for draft in drafts:
             await self._kinds[draft.kind].admit(self._database, buyer_id, draft)
@@ -161,8 +161,7 @@ class AsyncOrders:
             AlreadyOwned: the buyer has live access.
             PaymentInFlight: money for it is on its way.
             IdempotencyConflict: the key was used for other content.
-            InvalidTransition: the order of this key has ended, or another checkout of the same
-                products, made at the same moment, has taken its place.
+            InvalidTransition: the order of this key has ended, or a rival has taken its place.
             GatewayError: with the order's id; the same call again continues it.
         """
         acting = await self._users.acting(buyer)
@@ -177,8 +176,7 @@ class AsyncOrders:
             metadata=metadata or {},
             idempotency_key=idempotency_key,
         )
-        who = acting.user_id()
-        cart = await self._cart(who, items, pay, gift_to, allow_repeat=allow_repeat, make=True)
+        cart = await self._cart(acting, items, pay, gift_to, allow_repeat=allow_repeat, make=True)
         wish = await self.cashier.wish(acting, *cart, terms)
         return await self.cashier.checkout(await self.cashier.open(wish))
 
@@ -337,7 +335,7 @@ class AsyncOrders:
 
     async def _cart(
         self,
-        buyer_id: str,
+        acting: Acting,
         items: Sequence[ProductRef],
         pay: Money | None,
         gift_to: UserRef | None,
@@ -348,7 +346,7 @@ class AsyncOrders:
         """Return the seller, the currency and the lines of *items*; *make* makes a guest."""
         products = await self._for_sale(items)
         seller_id, currency = one_shop(products)
-        drafts = drafts_of(products, buyer_id, pay, allow_repeat=allow_repeat)
+        drafts = drafts_of(products, acting.user_id(), pay, allow_repeat=allow_repeat)
         if gift_to is not None:
             holder = await self._users.recipient(gift_to, make=make)
             drafts = [replace(draft, beneficiary_id=holder) for draft in drafts]
