@@ -103,7 +103,10 @@ class PaymentFacts:
 
 @dataclass(slots=True)
 class RefundFacts:
-    """Money given back; *lines* is its split over order lines, once it is *assigned*."""
+    """Money given back; *lines* is its split over order lines, once it is *assigned*.
+
+    *respread* counts how often the split was taken back or made anew.
+    """
 
     id: str
     payment_id: str
@@ -121,6 +124,7 @@ class RefundFacts:
     reason: str | None = None
     actor: str = "system"
     assigned: bool = False
+    respread: int = 0
     tries: int = 0
     next_check_at: datetime | None = None
     succeeded_at: datetime | None = None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Executable, Table, insert, update
+from sqlalchemy import Executable, Table, delete, insert, update
 
 from digistore.orders.writes import set_attempt, set_line, set_order
 from digistore.payments.book import (
@@ -62,11 +62,15 @@ def _store(entry: Any, stored: Any) -> list[Executable]:  # noqa: ANN401  an ent
         statements.append(update(table).where(table.c.id == entry.id).values(values))
     if isinstance(entry, RefundFacts):
         known = stored.lines if stored else {}
+        gone = [line for line, amount in known.items() if entry.lines.get(line) != amount]
         rows = [
             {"refund_id": entry.id, "order_line_id": line, "amount": amount, "tax": 0}
             for line, amount in entry.lines.items()
-            if line not in known
+            if known.get(line) != amount
         ]
+        if gone:
+            split = (refund_lines.c.refund_id == entry.id) & refund_lines.c.order_line_id.in_(gone)
+            statements.append(delete(refund_lines).where(split))
         statements += [insert(refund_lines).values(rows)] if rows else []
     if isinstance(entry, DisputeFacts):
         fresh = entry.lines - (stored.lines if stored else set())
