@@ -42,7 +42,6 @@ class Life:
     steps: Callable[[MemoryShop], Steps]
     ends: tuple[str, ...]
     settings: dict[str, Any]
-    undecided: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,17 +55,13 @@ class Told:
 LIVES: dict[str, Life] = {}
 
 
-UNDECIDED: dict[str, Life] = {}
-
-
 def a_life(
-    *ends: str, undecided: str = "", **settings: Any
+    *ends: str, **settings: Any
 ) -> Callable[[Callable[[MemoryShop], Steps]], Callable[[MemoryShop], Steps]]:
-    """Keep a life with the states of its purchases by title; *undecided* says what is wrong."""
+    """Keep a life with the states of its purchases by title."""
 
     def keep(steps: Callable[[MemoryShop], Steps]) -> Callable[[MemoryShop], Steps]:
-        kept = UNDECIDED if undecided else LIVES
-        kept[steps.__name__] = Life(steps, ends, settings, undecided)
+        LIVES[steps.__name__] = Life(steps, ends, settings)
         return steps
 
     return keep
@@ -389,17 +384,7 @@ def the_first_of_two_copies_goes_back(shop: MemoryShop) -> Steps:
     yield second
 
 
-# Not the same end in every order: for the designers.
-
-
-HELP_IS_NOT_OPENED = (
-    "support.rules.after_money: help whose payment is disputed or lost when it is first heard of"
-    " stays unpaid, or is canceled as if it had never been paid; heard in turn it is open and on"
-    " hold, or canceled with a state to resume (I18)"
-)
-
-
-@a_life(LIVE, undecided=HELP_IS_NOT_OPENED)
+@a_life(LIVE)
 def help_that_is_disputed(shop: MemoryShop) -> Steps:
     checkout = help_with_a_book(shop)
     yield None
@@ -409,7 +394,7 @@ def help_that_is_disputed(shop: MemoryShop) -> Steps:
     yield checkout
 
 
-@a_life(LIVE, undecided=HELP_IS_NOT_OPENED)
+@a_life(LIVE)
 def help_that_is_lost_to_the_bank(shop: MemoryShop) -> Steps:
     checkout = help_with_a_book(shop)
     yield None
@@ -420,13 +405,7 @@ def help_that_is_lost_to_the_bank(shop: MemoryShop) -> Steps:
         yield checkout
 
 
-PART_IS_SPREAD = (
-    "derive.assign_refunds: a part that is spread over all lines because all of the money is back"
-    " stays spread when the rest fails; where the failure is heard first it is never spread (I18)"
-)
-
-
-@a_life(LIVE, LIVE, undecided=PART_IS_SPREAD)
+@a_life(LIVE, LIVE)
 def two_books_go_back_in_parts_and_the_rest_fails(shop: MemoryShop) -> Steps:
     checkout = two_books(shop)
     yield None
@@ -440,12 +419,8 @@ def two_books_go_back_in_parts_and_the_rest_fails(shop: MemoryShop) -> Steps:
     yield checkout
 
 
-@a_life(
-    REVOKED,
-    REVOKED,
-    undecided=PART_IS_SPREAD + ": under this policy even access differs",
-    access=AccessPolicy(partial_refund=Effect.REVOKE),
-)
+# Of which book a part is nobody has said, so no policy takes one away for it.
+@a_life(LIVE, LIVE, access=AccessPolicy(partial_refund=Effect.REVOKE))
 def the_same_at_a_strict_seller(shop: MemoryShop) -> Steps:
     yield from two_books_go_back_in_parts_and_the_rest_fails(shop)
 
@@ -514,17 +489,6 @@ class EveryOrder:
 @pytest.mark.parametrize("name", LIVES)
 def test_every_order_of_snapshots_comes_to_the_same_end(name: str) -> None:
     every_order_comes_to_the_same_end(LIVES[name])
-
-
-@pytest.mark.parametrize(
-    "life",
-    [
-        pytest.param(life, id=name, marks=pytest.mark.xfail(strict=True, reason=life.undecided))
-        for name, life in UNDECIDED.items()
-    ],
-)
-def test_every_order_of_these_should_come_to_the_same_end(life: Life) -> None:
-    every_order_comes_to_the_same_end(life)
 
 
 def every_order_comes_to_the_same_end(life: Life) -> None:

@@ -181,12 +181,15 @@ CHECKS = (
     Statement(
         "I12",
         "line_within_its_total",
-        "More of this line is back, or reserved to go back, than it cost.",
+        "More of this line is back, or reserved to go back, than it cost, and no operator was"
+        " told.",
         f"""
         SELECT l.id AS subject
         FROM digistore_order_lines l
         JOIN digistore_refund_lines back ON back.order_line_id = l.id
         JOIN digistore_refunds r ON r.id = back.refund_id AND {HELD_BACK}
+        JOIN digistore_payments m ON m.id = r.payment_id
+        WHERE NOT {EXCESS_IS_KNOWN}
         GROUP BY l.id, l.total
         HAVING SUM(back.amount) > l.total
         """,  # noqa: S608  our own text

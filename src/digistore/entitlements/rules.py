@@ -40,7 +40,7 @@ def decide(facts: Iterable[Fact], policy: AccessPolicy) -> Decision:
     paid = [f for f in words if (f.kind, f.state) == (FactKind.PAYMENT, FactState.SUCCEEDED)]
     if not paid:
         return Decision(state=None, because=())
-    back = [f for f in words if f.kind is FactKind.REFUND and f.state in MONEY_IS_BACK]
+    back = [f for f in words if f.kind is FactKind.REFUND and f.state in MONEY_IS_BACK and f.amount]
     all_back = sum(fact.amount for fact in back) >= sum(fact.amount for fact in paid)
     table = effects_of(policy)
     effects = {fact: table.get((fact.kind, fact.state), Effect.KEEP) for fact in words}
@@ -54,8 +54,9 @@ def decide(facts: Iterable[Fact], policy: AccessPolicy) -> Decision:
 def by_last_word(fact: Fact) -> tuple[int, int, bool, tuple[str, str, str, int, int]]:
     """Sort so that the last word stands last.
 
-    A refund only climbs its rank; of a dispute the newest ticket counts, as an appeal may open
-    it again, and of one ticket what an operator has assigned.  Success is a payment's last word.
+    A refund only climbs its rank, and its newest split counts; of a dispute the newest ticket
+    counts, as an appeal may open it again, and of one ticket what an operator has assigned.
+    Success is a payment's last word.
     """
     rank = int(fact.state is FactState.SUCCEEDED)
     if fact.kind is FactKind.REFUND:

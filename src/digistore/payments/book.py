@@ -118,7 +118,8 @@ class PaymentFacts:
 class RefundFacts:
     """Money given back; *lines* is its split over order lines, once it is *assigned*.
 
-    *taxes* is what tax is contained in each of them.
+    *taxes* is what tax is contained in each of them; *respread* counts how often the split was
+    taken back or made anew.
     """
 
     id: str
@@ -137,6 +138,7 @@ class RefundFacts:
     reason: str | None = None
     actor: str = "system"
     assigned: bool = False
+    respread: int = 0
     tries: int = 0
     next_check_at: datetime | None = None
     succeeded_at: datetime | None = None

@@ -117,6 +117,7 @@ refunds = Table(
     Column("reason", Prose, info={"personal": "may name a person"}),
     Column("actor", Key, nullable=False),
     Column("assigned", Flag, nullable=False),
+    Column("respread", Integer, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("next_check_at", Moment),
     Column("created_at", Moment, nullable=False),

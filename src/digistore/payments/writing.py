@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Executable, Table, insert, update
+from sqlalchemy import Executable, Table, delete, insert, update
 
 from digistore.orders.discounts.redeeming import give_back, set_redemption, take_again
 from digistore.orders.writes import set_attempt, set_line, set_order
@@ -65,17 +65,16 @@ def _store(entry: Any, stored: Any) -> list[Executable]:  # noqa: ANN401  an ent
     elif values:
         statements.append(update(table).where(table.c.id == entry.id).values(values))
     if isinstance(entry, RefundFacts):
-        known = stored.lines if stored else {}
+        known, split = _split(stored) if stored else {}, _split(entry)
+        gone = [line for line, part in known.items() if split.get(line) != part]
         rows = [
-            {
-                "refund_id": entry.id,
-                "order_line_id": line,
-                "amount": amount,
-                "tax": entry.taxes.get(line, 0),
-            }
-            for line, amount in entry.lines.items()
-            if line not in known
+            {"refund_id": entry.id, "order_line_id": line, "amount": amount, "tax": tax}
+            for line, (amount, tax) in split.items()
+            if known.get(line) != (amount, tax)
         ]
+        if gone:
+            theirs = (refund_lines.c.refund_id == entry.id) & refund_lines.c.order_line_id.in_(gone)
+            statements.append(delete(refund_lines).where(theirs))
         statements += [insert(refund_lines).values(rows)] if rows else []
     if isinstance(entry, DisputeFacts):
         fresh = entry.lines - (stored.lines if stored else set())
@@ -93,3 +92,8 @@ def _redemption(
     if stored.state == "released":
         return [changed, *take_again(entry.id, entry.discount_id, entry.customer_id)]
     return [changed]
+
+
+def _split(refund: RefundFacts) -> dict[str, tuple[int, int]]:
+    """Return amount and tax by line."""
+    return {line: (amount, refund.taxes.get(line, 0)) for line, amount in refund.lines.items()}

@@ -102,7 +102,7 @@ class SupportLines:
                 actions.append((ACTION, line.id))
             if fresh:
                 writes.append(insert(support_facts).values([fact_row(fact) for fact in fresh]))
-            if after.state != request.state:
+            if (after.state, after.resume) != (request.state, request.resume_state):
                 writes += _move(request, line, after, now, new_id, actor)
                 told = {"state": str(after.state)}
                 changes.append(Change("support_request", request.id, request.version + 1, told))
@@ -145,7 +145,7 @@ def _move(
         "resume_state": after.resume,
         "version": request.version + 1,
     }
-    if after.told is Told.PAID:
+    if Told.PAID in after.told:
         values |= {
             "payment_id": line.payment_id,
             "covered_total": line.order_total,
@@ -154,8 +154,8 @@ def _move(
     moved: list[Executable] = [
         update(support_requests).where(support_requests.c.id == request.id).values(**values)
     ]
-    if after.told is not None:
-        event = EVENTS[after.told](
+    for told in after.told:
+        event = EVENTS[told](
             id=EventId(new_id("evt")),
             at=now,
             actor=actor,

@@ -45,7 +45,7 @@ class After:
     state: SupportState
     resume: SupportState | None
     outcome: Outcome | None
-    told: Told | None = None
+    told: tuple[Told, ...] = ()
 
 
 def after_money(  # noqa: PLR0911  one return for each row of the policy
@@ -67,21 +67,22 @@ def after_money(  # noqa: PLR0911  one return for each row of the policy
     """
     if worth is None:
         ends = now is SupportState.UNPAID and order_closed
-        return After(SupportState.CANCELED if ends else now, resume, None, None)
+        return After(SupportState.CANCELED if ends else now, resume, None)
+    begins = now is SupportState.UNPAID or (now is SupportState.CANCELED and resume is None)
+    if begins and not access_live:
+        if worth is AccessState.REVOKED:
+            return After(SupportState.CANCELED, None, Outcome.CLOSED)
+        return After(now, None, Outcome.HELD)
+    # What is heard of first when its money is back or disputed has been open all the same.
+    at, told = (SupportState.OPEN, (Told.PAID,)) if begins else (now, ())
     if worth is AccessState.REVOKED:
-        if now in UNRESOLVED:
-            return After(SupportState.CANCELED, now, Outcome.CLOSED, Told.CANCELED)
-        ends = now is SupportState.UNPAID
-        return After(SupportState.CANCELED if ends else now, resume, Outcome.CLOSED)
-    if worth is AccessState.SUSPENDED:
-        return After(now, resume, Outcome.HELD)
-    if now is SupportState.CANCELED and resume is not None:
-        return After(resume, None, Outcome.OPENED, Told.REOPENED)
-    if now in {SupportState.UNPAID, SupportState.CANCELED}:
-        if access_live:
-            return After(SupportState.OPEN, None, Outcome.OPENED, Told.PAID)
-        return After(now, resume, Outcome.HELD)
-    return After(now, resume, Outcome.OPENED)
+        if at in UNRESOLVED:
+            return After(SupportState.CANCELED, at, Outcome.CLOSED, (*told, Told.CANCELED))
+        return After(at, resume, Outcome.CLOSED)
+    outcome = Outcome.HELD if worth is AccessState.SUSPENDED else Outcome.OPENED
+    if at is SupportState.CANCELED and resume is not None:
+        return After(resume, None, outcome, (Told.REOPENED,))
+    return After(at, None, outcome, told)
 
 
 def may_reopen(resolved_at: datetime, window: timedelta, now: datetime) -> bool:

@@ -205,7 +205,8 @@ def test_more_than_is_left_is_spread_as_far_as_it_goes() -> None:
 
 
 def test_a_line_without_money_left_gets_no_part() -> None:
-    book = two_lines(a_refund(1500, lines={"lin_2": 1500}, assigned=True))
+    given = {"lin_2": 1500}
+    book = two_lines(a_refund(1500, lines=given, assigned=True, origin="store", key="rf:1"))
     refund = a_refund(900, "ref_2")
     spread_refund(book, refund, book.lines)
     assert refund.lines == {"lin_1": 900}
@@ -246,6 +247,25 @@ def test_a_part_is_asked_about_as_long_as_it_is_lost() -> None:
         book.disputes[0].state = DisputeState(state)
         derive(book)
         assert questions(book) == asked
+
+
+def test_a_part_is_spread_only_while_all_of_the_money_is_back() -> None:
+    """What was said of the lines is taken back by a newer word; what a person said stays."""
+    part, rest = a_refund(1000, "ref_1", ref="re_1"), a_refund(3400, "ref_2", ref="re_2")
+    book = two_lines(part, rest)
+    assert (sum(part.lines.values()), part.respread, questions(book)) == (1000, 0, [])
+    words = [cause.ticket for cause in causes(book) if cause.about == "ref_1"]
+    assert words == [0, 0]
+    rest.state = RefundStatus.FAILED
+    derive(book)
+    assert (part.lines, part.assigned, part.respread) == ({}, False, 1)
+    assert questions(book) == [("unassigned_reversal", "ref_1")]
+    told = [(one.amount, one.ticket) for one in causes(book) if one.about == "ref_1"]
+    assert told == [(0, 1), (0, 1)]
+    spread_refund(book, part, book.lines[:1])
+    book.settle_action(ActionKind.UNASSIGNED_REVERSAL, "ref_1", "assign", "she said so")
+    derive(book)
+    assert (part.lines, questions(book)) == ({"lin_1": 1000}, [])
 
 
 # What buyers asked for.

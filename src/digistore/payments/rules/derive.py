@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from digistore.gateways import DisputeState
 from digistore.money import Money
@@ -29,6 +29,8 @@ MONEY_IS_BACK = frozenset({RefundStatus.PENDING, RefundStatus.SUCCEEDED})
 TOLD = MONEY_IS_BACK | {RefundStatus.FAILED, RefundStatus.CANCELED}
 MONEY_IS_GONE = frozenset({DisputeState.OPEN, DisputeState.LOST, DisputeState.PREVENTED})
 LOSES = frozenset({DisputeState.LOST, DisputeState.PREVENTED})
+
+BY_ITSELF = "by itself"
 
 
 def derive(book: Book) -> None:
@@ -109,25 +111,44 @@ def _answer_requests(book: Book, order: OrderFacts) -> None:
 
 
 def assign_refunds(book: Book, covering: PaymentFacts) -> None:
-    """Say which lines a refund is of, where the gateway does not: one line, or all of the money."""
+    """Say which lines a refund is of, where the gateway does not: one line, or all of the money.
+
+    It is said anew each time, from what is back now: another refund may have failed since. What
+    an operator has said stays.
+    """
     refunds = [one for one in book.refunds_of(covering) if one.state in MONEY_IS_BACK]
     total = sum(line.total for line in book.lines)
-    # A refund may have found every line reserved by another one that was refused later, or its
-    # payment may cover the order only since: it is assigned when there is something to assign.
+    clear = len(book.lines) == 1 or sum(one.amount for one in refunds) >= total
+    # An own refund may have been made when its payment did not cover the order yet.
     surplus = covering.captured > total + covering.tax
     late = any(left_on(book, line) for line in book.lines) and not surplus
-    unassigned = [one for one in refunds if not one.assigned or (late and not one.lines)]
-    all_back = sum(one.amount for one in refunds) >= total
-    for refund in unassigned:
-        if len(book.lines) == 1 or all_back:
-            spread_refund(book, refund, book.lines)
-            book.settle_action(ActionKind.UNASSIGNED_REVERSAL, refund.id, "assign", "by itself")
+    floating = [one for one in refunds if _floats(book, one) or (late and not one.lines)]
+    floating.sort(key=lambda one: (one.ref is None, one.ref))
+    before = {refund.id: refund.lines for refund in floating}
+    for refund in floating:
+        refund.lines, refund.taxes = {}, {}
+    for refund in floating:
+        if clear:
+            spread_refund(book, refund, book.lines, MONEY_IS_BACK)  # facts outrank intents
+            book.settle_action(ActionKind.UNASSIGNED_REVERSAL, refund.id, "assign", BY_ITSELF)
         else:
             refund.assigned = False
             book.ask_again(ActionKind.UNASSIGNED_REVERSAL, refund.id, covering)
+        known = before[refund.id]
+        refund.respread += refund.lines != known and bool(known or refund.respread)
     for refund in book.refunds_of(covering):
         if refund not in refunds:
             book.settle_action(ActionKind.UNASSIGNED_REVERSAL, refund.id, "keep", "it failed")
+
+
+def _floats(book: Book, refund: RefundFacts) -> bool:
+    """Say whether nobody has told of which lines a gateway's refund is."""
+    return refund.origin == "gateway" and not any(
+        (action.kind, action.subject) == (ActionKind.UNASSIGNED_REVERSAL, refund.id)
+        and action.choice == "assign"
+        and action.resolution != BY_ITSELF
+        for action in book.actions
+    )
 
 
 def assign_disputes(book: Book, covering: PaymentFacts) -> None:
@@ -139,36 +160,46 @@ def assign_disputes(book: Book, covering: PaymentFacts) -> None:
         elif len(book.lines) == 1 or dispute.amount >= total:
             dispute.lines |= {line.id for line in book.lines}
             dispute.assigned = True
-            book.settle_action(ActionKind.UNASSIGNED_REVERSAL, dispute.id, "assign", "by itself")
+            book.settle_action(ActionKind.UNASSIGNED_REVERSAL, dispute.id, "assign", BY_ITSELF)
         elif not dispute.assigned:
             book.ask_again(ActionKind.UNASSIGNED_REVERSAL, dispute.id, covering)
 
 
-def left_on(book: Book, line: LineFacts) -> int:
-    """Return what of a line's money is neither back nor on its way back."""
-    given = sum(one.lines.get(line.id, 0) for one in book.refunds if one.state in HOLDS)
+def left_on(book: Book, line: LineFacts, states: Collection[RefundStatus] = HOLDS) -> int:
+    """Return what of a line's money no refund in one of *states* has: neither back nor on its way.
+
+    Never below zero.
+    """
+    given = sum(one.lines.get(line.id, 0) for one in book.refunds if one.state in states)
     return max(0, line.total - given)
 
 
-def spread_refund(book: Book, refund: RefundFacts, lines: Sequence[LineFacts]) -> None:
+def spread_refund(
+    book: Book,
+    refund: RefundFacts,
+    lines: Sequence[LineFacts],
+    states: Collection[RefundStatus] = HOLDS,
+) -> None:
     """Split a refund over *lines* by what is left on each, without losing a unit."""
-    left = [left_on(book, line) for line in lines]
+    left = [left_on(book, line, states) for line in lines]
     amount = min(refund.amount, sum(left))
     parts = Money.from_minor(amount, refund.currency).allocate(left) if amount else ()
     for line, part in zip(lines, parts, strict=False):
         if part.amount:
-            refund.taxes[line.id] = tax_in(book, line, part)
+            refund.taxes[line.id] = tax_in(book, line, part, states)
             refund.lines[line.id] = part.amount
     refund.assigned = True
 
 
-def tax_in(book: Book, line: LineFacts, part: Money) -> int:
+def tax_in(
+    book: Book, line: LineFacts, part: Money, states: Collection[RefundStatus] = HOLDS
+) -> int:
     """Return what tax is in a *part* of what is left of a line; the last part takes all of it."""
-    held = [one for one in book.refunds if one.state in HOLDS]
+    held = [one for one in book.refunds if one.state in states]
     left = line.tax - sum(one.taxes.get(line.id, 0) for one in held)
     if left <= 0:
         return 0
-    rest = max(0, left_on(book, line) - part.amount)
+    rest = max(0, left_on(book, line, states) - part.amount)
     return Money.from_minor(left, part.currency).allocate([part.amount, rest])[0].amount
 
 
@@ -236,14 +267,16 @@ def _paid(line: LineFacts, covering: PaymentFacts) -> Cause:
 
 def _returned(book: Book, line: LineFacts, covering: PaymentFacts) -> Iterable[Cause]:
     for refund in book.refunds_of(covering):
-        if line.id in refund.lines and refund.state in TOLD:
+        # What was said of a line once is taken back by a newer word: nothing of it.
+        if (line.id in refund.lines or refund.respread) and refund.state in TOLD:
             yield Cause(
                 line_id=line.id,
                 about=refund.id,
                 kind="refund",
                 state=str(refund.state),
-                amount=refund.lines[line.id],
+                amount=refund.lines.get(line.id, 0),
                 at=book.now,
+                ticket=refund.respread,
                 access=refund.access,
                 actor=refund.actor,
                 reason=refund.reason,

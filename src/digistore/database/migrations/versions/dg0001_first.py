@@ -1190,6 +1190,7 @@ def upgrade() -> None:
         sa.Column("reason", Prose()),
         sa.Column("actor", Key(), nullable=False),
         sa.Column("assigned", Flag(), nullable=False),
+        sa.Column("respread", sa.Integer(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("next_check_at", Moment()),
         sa.Column("created_at", Moment(), nullable=False),
