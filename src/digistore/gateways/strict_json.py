@@ -25,7 +25,7 @@ def read_object(body: bytes) -> dict[str, Any]:
             surrogate pair.
     """
     if len(body) > LARGEST_BODY:
-        raise MalformedEvent(f"the body has more than {LARGEST_BODY} bytes")
+        raise too_large()
     try:
         # It refuses what Python's own reader lets pass: NaN, half surrogates, a byte order mark.
         found = from_json(body, allow_inf_nan=False, cache_strings="none")
@@ -35,6 +35,11 @@ def read_object(body: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise MalformedEvent("the body is not strict JSON in UTF-8") from error
     return found
+
+
+def too_large() -> MalformedEvent:
+    """Make the error for a body of more than 1 MiB."""
+    return MalformedEvent(f"the body has more than {LARGEST_BODY} bytes")
 
 
 def _count_strings(found: dict[str, Any]) -> int:
@@ -59,11 +64,11 @@ def _count_strings(found: dict[str, Any]) -> int:
                 elif kind is dict or kind is list:
                     below.append(value)
                 elif (kind is int or kind is float) and not -LARGEST < value < LARGEST:
-                    raise _unfit("a number is too large")  # infinity, too
+                    raise ValueError("a number is too large")  # infinity, too
         if not below:
             return strings
         level = below
-    raise _unfit("nested too deep")
+    raise ValueError("nested too deep")
 
 
 def _check_repeats(body: bytes, strings: int) -> None:
@@ -79,8 +84,4 @@ def _check_repeats(body: bytes, strings: int) -> None:
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> None:
     if len(dict(pairs)) != len(pairs):
-        raise _unfit("a key is there twice")
-
-
-def _unfit(why: str) -> ValueError:
-    return ValueError(why)
+        raise ValueError("a key is there twice")
