@@ -18,7 +18,7 @@ _LONGEST_TOLERANCE = 3600  # seconds
 _LONGEST_HEADER = 4096
 # Only v1 is believed; other schemes may stand beside it, as providers add them without notice.
 _SHAPE = re.compile(
-    r"t=(?P<sent>[0-9]{1,12})(?P<signatures>(?:,[a-z0-9_]{1,16}=[0-9A-Za-z+/_=-]{1,512})+)"
+    r"t=(?P<sent>[0-9]{1,12})(?P<signatures>(?:,(?!t=)[a-z0-9_]{1,16}=[0-9A-Za-z+/_=-]{1,512})+)"
 )
 
 

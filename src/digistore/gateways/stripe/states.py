@@ -77,7 +77,7 @@ def _completed(session: Mapping[str, Any]) -> PayState:
         return PayState.PAID
     if not isinstance(intent, Mapping):
         return _cautious("intent of a completed session", type(intent).__name__, PayState.PENDING)
-    if status in {"paid", "no_payment_required"}:
+    if status in ("paid", "no_payment_required"):  # it may be anything, so it is not hashed
         return PayState.PAID
     if status != "unpaid":
         return _cautious("payment_status of a session", status, PayState.PENDING)
