@@ -149,13 +149,15 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run the tests on this Python, and the rules of the domain on each other one that is found.
+    """Run all on this Python, all but the long ones on the newest, the domain's rules on others.
 
     What belongs to the contract suites is left to the session of that name.
     """
     install(session, "test")
     if session.python == CURRENT or session.posargs:
         pytest(session, "--ignore=tests/contract")
+    elif session.python == PYTHONS[-1]:
+        pytest(session, "--ignore=tests/contract", "-m", "not long")
     else:
         pytest(session, "tests/acceptance/test_domain_rules.py", "tests/test_money.py")
 

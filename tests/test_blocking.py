@@ -30,7 +30,6 @@ T = TypeVar("T")
 INTERNAL = {
     "users": {"acting", "visitor", "id_of", "load_many"},
     "files": {"put", "attach", "sweep"},
-    "orders": {"sold_by"},
     "support": {"close_old"},
     "downloads": {"check_link"},
     "analytics": {"close_days"},
@@ -213,6 +212,13 @@ def test_A2_a_forgotten_await_has_no_truth_value(pool: ThreadPoolExecutor) -> No
         bool(pending)
     with pytest.raises(TypeError, match="await greet"):
         assert not pending
+    asyncio.run(_awaited(pending))
+
+
+def test_A2_a_forgotten_await_has_no_attributes(pool: ThreadPoolExecutor) -> None:
+    pending: Any = in_thread(AsyncGreeter(), pool).greet("Ada")
+    with pytest.raises(AttributeError, match=r"await greet\(\.\.\.\) first: it has no upper"):
+        pending.upper()
     asyncio.run(_awaited(pending))
 
 

@@ -28,6 +28,7 @@ OF_EFFECT: Mapping[Effect | None, str] = {
     Effect.SUSPEND: "suspended",
     Effect.REVOKE: "revoked",
 }
+OUTCOMES = {"live": "opened", "standby": "standby", "suspended": "held", "revoked": "closed"}
 Holder: TypeAlias = tuple[str, str]
 """A user and a product."""
 
@@ -204,10 +205,13 @@ class Oracle:
                     if line.kind == "product":
                         worths[line.holder][line.id] = worth
         held: dict[Holder, dict[str, str]] = defaultdict(dict)
-        for user, product, line_id, state in self.rows(
-            "SELECT user_id, product_id, order_line_id, state FROM digistore_purchased_products"
+        for user, product, line_id, state, outcome in self.rows(
+            "SELECT p.user_id, p.product_id, p.order_line_id, p.state, l.outcome"
+            " FROM digistore_purchased_products p"
+            " JOIN digistore_order_lines l ON l.id = p.order_line_id"
         ):
             held[user, product][line_id] = state
+            assert outcome == OUTCOMES[state], f"{line_id} is {outcome}, its purchase {state}"
         assert held.keys() == worths.keys()
         for holder, by_line in worths.items():
             states = held[holder]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from digistore import SYSTEM, HostUser, Money, Product, Release
+from digistore import SYSTEM, HostUser, Money, Product, Release, Store
 from digistore.errors import (
     AlreadyExists,
     DigistoreError,
@@ -20,11 +20,11 @@ from digistore.errors import (
     NotForSale,
     NotFound,
 )
-from tests.conftest import Shop
+from tests.conftest import SECRET, Shop
 
 Subtests = pytest.Subtests
 FILE = {"book.pdf": b"a book"}
-SECRET = "4111-1111-1111-1111"
+CARD = "4111-1111-1111-1111"
 
 
 def draft(shop: Shop) -> Product:
@@ -94,7 +94,7 @@ def test_bad_releases_are_refused_before_anything_is_written(
         ({"version": "x" * 201}, "version"),
         ({"version": 1.0}, "version"),
         ({"version": None}, "version"),
-        ({"notes": f"{SECRET}\0"}, "notes"),
+        ({"notes": f"{CARD}\0"}, "notes"),
         ({"notes": "x" * 50_001}, "notes"),
         ({"channel": "nightly"}, "channel"),
         ({"channel": ""}, "channel"),
@@ -121,7 +121,7 @@ def test_bad_releases_are_refused_before_anything_is_written(
             with pytest.raises(Invalid) as caught:
                 add(shop.seller, product, **{"version": "1.0", "files": FILE, **values})
             assert set(caught.value.fields) == {field}
-            assert SECRET not in f"{caught.value}"
+            assert CARD not in f"{caught.value}"
     assert [shop.count(table) for table in tables] == before
     assert shop.store.catalog.releases(shop.seller, product) == ()
     assert shop.store.catalog.latest(shop.seller, product) is None
@@ -157,6 +157,26 @@ def test_a_version_exists_once(shop: Shop) -> None:
     assert release(shop, other, "1.0").version == "1.0"
     assert release(shop, one, "1.0.0").version == "1.0.0"  # another text, whatever it means
     assert shop.count("releases", f"product_id = '{one.id}'") == 2
+
+
+def test_of_two_releases_of_one_version_at_once_one_exists(shop: Shop) -> None:
+    """The rival comes while the files are read: after the look, before the write."""
+    product = draft(shop)
+    target = getattr(shop.store, "_target", shop.store)
+    url = target._shop.database.url.render_as_string()
+    with Store.open(url, files="memory://", gateways=[], secret=SECRET, clock=shop.clock) as rival:
+
+        def chunks() -> Iterator[bytes]:
+            yield b"mine "
+            rival.catalog.release(SYSTEM, product, version="1.0", files={"b.txt": b"theirs"})
+            yield b"too"
+
+        with pytest.raises(AlreadyExists):
+            shop.store.catalog.release(
+                shop.seller, product, version="1.0", files={"a.txt": chunks()}
+            )
+    (made,) = shop.store.catalog.releases(shop.seller, product)
+    assert [file.name for file in made.files] == ["b.txt"]
 
 
 def test_equal_files_are_kept_once(shop: Shop) -> None:

@@ -184,6 +184,7 @@ def test_a_named_database_in_memory_works_like_any_other() -> None:
         "postgresql+asyncpg://shop:hunter2@db.example/shop",
         "mysql://shop:hunter2@db.example/shop",
         "sqlite+aiosqlite:///shop.db",
+        "sqlite://shop.db",
         "sqlite:////no/such/folder/shop.db",
         "sqlite:///{folder}",
         "sqlite:///{folder}/not-a-database.db",

@@ -16,7 +16,7 @@ import pytest
 from alembic import command
 from sqlalchemy import Connection, event
 
-from digistore import Store
+from digistore import SYSTEM, Store
 from digistore.blocking import run
 from digistore.database import Transaction
 from digistore.database.migrations import HEAD, VERSION_TABLE, _config, current
@@ -186,6 +186,18 @@ def test_a_schema_that_is_not_there_names_the_command(empty: Path) -> None:
     assert HEAD in said
     assert "store.migrate()" in said
     assert f"digistore migrate sqlite:///{empty}" in said
+
+
+def test_a_store_that_was_never_migrated_says_so_at_every_call(empty: Path) -> None:
+    with open_store(empty) as store:
+        for call in (
+            lambda: store.users.register("ada@example.com"),
+            lambda: store.catalog.find(None),
+            lambda: store.users.by_external_id(SYSTEM, "host-7"),
+            store.run_due,
+        ):
+            with pytest.raises(ConfigError, match=r"store\.migrate\(\)"):
+                call()
 
 
 def test_a_schema_of_another_version_names_both(template: Path, tmp_path: Path) -> None:

@@ -12,16 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from digistore.blocking import run
 from digistore.entitlements import MemoryLedger
-from digistore.entitlements.rules import (
-    ACCESS,
-    REFUND_RANK,
-    AccessState,
-    Fact,
-    FactKind,
-    FactState,
-    decide,
-    effects_of,
-)
+from digistore.entitlements.facts import AccessState, Fact, FactKind, FactState
+from digistore.entitlements.rules import ACCESS, REFUND_RANK, decide, effects_of
 from digistore.settings import AccessPolicy, Effect
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

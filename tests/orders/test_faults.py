@@ -13,6 +13,7 @@ from digistore.blocking import run
 from digistore.errors import (
     AlreadyOwned,
     AmountNotSupported,
+    CheckoutNotFound,
     DigistoreError,
     GatewayConfigError,
     GatewayError,
@@ -24,7 +25,7 @@ from digistore.errors import (
 from digistore.gateways import CheckoutRef, CheckoutRequest, PaymentSnapshot
 from digistore.gateways.sandbox import SandboxGateway
 from digistore.testing import FrozenClock
-from tests.conftest import OpenStore, Shop
+from tests.conftest import RETURN, OpenStore, Shop
 
 ATTEMPTS = "SELECT state, key, failure FROM digistore_payment_attempts ORDER BY rowid"
 
@@ -36,12 +37,18 @@ class Moody(SandboxGateway):
         super().__init__(**kwargs)
         self.reasons: list[Exception] = []
         self.asked: list[CheckoutRequest] = []
+        self.forgets = False
 
     async def create_checkout(self, request: CheckoutRequest) -> PaymentSnapshot:
         self.asked.append(request)
         if self.reasons:
             raise self.reasons.pop(0)
         return await super().create_checkout(request)
+
+    async def expire(self, checkout_id: str) -> PaymentSnapshot:
+        if self.forgets:
+            raise CheckoutNotFound("checkout", checkout_id)
+        return await super().expire(checkout_id)
 
 
 @pytest.fixture
@@ -206,6 +213,36 @@ def test_an_unanswered_attempt_is_finished_before_it_is_ended(shop: Shop) -> Non
     assert shop.checkout(book).url is not None
     assert [row[0] for row in shop.rows(ATTEMPTS)] == ["expired", "open"]
     assert len(checkouts(shop)) == 2
+
+
+def test_an_attempt_at_a_gateway_that_is_gone_stays_as_it_was(
+    open_store: OpenStore, moody: Moody, clock: FrozenClock
+) -> None:
+    shop = Shop(open_store(gateways=[moody]), moody, clock)
+    book = shop.product()
+    checkout = shop.checkout(book)
+    shop.store.catalog.update_product(shop.seller, book, price=Money("19.00", "USD"))
+    moved = open_store(gateways=[SandboxGateway(name="other", clock=clock)])
+    for call in (
+        lambda: moved.orders.checkout(shop.buyer, [book], return_url=RETURN),
+        lambda: moved.orders.cancel(shop.buyer, checkout.order),
+    ):
+        with pytest.raises(GatewayConfigError) as caught:
+            call()
+        assert caught.value.order_id == checkout.order.id
+    assert moved.orders.get(shop.buyer, checkout.order).state == "open"
+    shop.deliver(moody.pay(checkout))  # its configuration is back
+    assert shop.store.entitlements.check(shop.buyer, book)
+
+
+def test_a_checkout_that_its_gateway_has_forgotten_can_be_ended(
+    moody_shop: Shop, moody: Moody
+) -> None:
+    shop, book = moody_shop, moody_shop.product()
+    checkout = shop.checkout(book)
+    moody.forgets = True
+    assert shop.store.orders.cancel(shop.buyer, checkout.order).state == "canceled"
+    assert shop.checkout(book).order.id != checkout.order.id
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 from sqlite3 import Connection, connect
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
+from weakref import finalize
 
 from digistore import Store
 from digistore.blocking import run
@@ -17,7 +18,14 @@ from digistore.settings import Settings
 from digistore.testing import FrozenClock
 from tests.conftest import SECRET, Shop
 
-Saved: TypeAlias = Connection
+
+class Saved:
+    """A copy of a database, until nobody needs it any more."""
+
+    def __init__(self, store: Store) -> None:
+        self.copy = connect(":memory:", check_same_thread=False)
+        _connection(store).backup(self.copy)
+        finalize(self, self.copy.close)
 
 
 class MemoryShop(Shop):
@@ -43,7 +51,7 @@ class MemoryShop(Shop):
         return shop
 
     def save(self) -> Saved:
-        return save(self.store)
+        return Saved(self.store)
 
     def load(self, data: Saved) -> None:
         load(self.store, data)
@@ -93,14 +101,7 @@ def migrated() -> Saved:
     clock = FrozenClock()
     with open_store(SandboxGateway(clock=clock), clock, Settings()) as store:
         store.migrate()
-        return save(store)
-
-
-def save(store: Store) -> Saved:
-    """Copy the database."""
-    saved = connect(":memory:", check_same_thread=False)
-    _connection(store).backup(saved)
-    return saved
+        return Saved(store)
 
 
 def load(store: Store, saved: Saved) -> None:
@@ -108,7 +109,7 @@ def load(store: Store, saved: Saved) -> None:
 
     Not by ``deserialize``: a second one on one connection ends the process (SQLite 3.40).
     """
-    saved.backup(_connection(store))
+    saved.copy.backup(_connection(store))
 
 
 def broken_promises(store: Store) -> list[tuple[str, str]]:

@@ -28,6 +28,8 @@ from tests.conftest import RETURN
 from tests.payments.end_state import access, end_state
 from tests.payments.memory import MemoryShop, Saved, load, migrated, open_store
 
+pytestmark = pytest.mark.long
+
 LIVES = 60
 PARTS = ("1.00", "5.00", "14.00")
 

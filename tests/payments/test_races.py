@@ -28,6 +28,8 @@ from digistore.testing import FrozenClock, check_invariants
 from digistore.users import User
 from tests.conftest import RETURN, SECRET, Shop
 
+pytestmark = pytest.mark.long
+
 ROUNDS = 100
 FEWER = 25  # of what is close to a race that is run 100 times, or is run by eight threads
 MANY = 8

@@ -191,19 +191,20 @@ def test_a_pending_refund_is_finished_without_a_message(shop: Shop) -> None:
     assert states(shop) == ["succeeded"]
 
 
-@pytest.mark.parametrize("pend", [True, False])
-def test_a_refund_that_fails_later_gives_access_back(shop: Shop, pend: bool) -> None:
-    shop.sandbox.refunds_pend = pend
-    book = shop.product()
-    checkout = shop.buy(book)
-    refund(shop, checkout.order)
-    assert access(shop, book) == "revoked"
-    shop.deliver(shop.sandbox.fail_refund(checkout))
-    assert states(shop) == ["failed"]
-    assert access(shop, book) == "live"
-    assert waiting(shop) == ["refund_failed"]
-    assert events(shop).count("RefundFailed") == 1
-    assert refund(shop, checkout.order).amount == usd("29.00")  # the reservation is free again
+def test_a_refund_that_fails_later_gives_access_back(shop: Shop) -> None:
+    """Be it on its way, or told to have succeeded."""
+    for number, pends in enumerate((True, False)):
+        shop.sandbox.refunds_pend = pends
+        book = shop.product(f"Pends: {pends}")
+        checkout = shop.buy(book)
+        refund(shop, checkout.order)
+        assert access(shop, book) == "revoked"
+        shop.deliver(shop.sandbox.fail_refund(checkout))
+        assert states(shop)[-1] == "failed"
+        assert access(shop, book) == "live"
+        assert waiting(shop) == ["refund_failed"] * (number + 1)
+        assert events(shop).count("RefundFailed") == number + 1
+        assert refund(shop, checkout.order).amount == usd("29.00")  # nothing is reserved now
 
 
 def test_a_failed_refund_is_tried_again_as_another_one(shop: Shop) -> None:
@@ -241,28 +242,24 @@ def test_a_retry_never_gives_back_more_than_its_lines_have_left(shop: Shop) -> N
     assert given_back(shop, checkout)[1:] == [(700, "succeeded"), (300, "succeeded")]
 
 
-FAULTS: tuple[FaultName, ...] = ("timeout", "lost_reply", "server_error")
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_an_unknown_outcome_stays_unknown_and_moves_money_once(
-    shop: Shop, fault: FaultName
-) -> None:
-    book = shop.product()
-    checkout = shop.buy(book)
-    shop.sandbox.fail_next(fault, times=2, method="refund")
-    made = refund(shop, checkout.order)
-    assert made.state == "unknown"
-    assert access(shop, book) == "live"  # it is never guessed
-    with pytest.raises(NotRefundable, match="nothing_left"):  # its money is reserved
-        refund(shop, checkout.order)
+def test_an_unknown_outcome_stays_unknown_and_moves_money_once(shop: Shop) -> None:
+    faults: tuple[FaultName, ...] = ("timeout", "lost_reply", "server_error")
+    made = {fault: shop.buy(shop.product(fault)) for fault in faults}
+    for fault, checkout in made.items():
+        shop.sandbox.fail_next(fault, method="refund")
+        assert refund(shop, checkout.order).state == "unknown"
+        assert access(shop, checkout.order.lines[0].product_id) == "live"  # it is never guessed
+        with pytest.raises(NotRefundable, match="nothing_left"):  # its money is reserved
+            refund(shop, checkout.order)
+        shop.sandbox.fail_next(fault, method="refund")
     for _ in range(3):
         shop.clock.go(minutes=40)
         shop.store.payments.reconcile()
-    assert states(shop) == ["succeeded"]
-    assert access(shop, book) == "revoked"
-    assert given_back(shop, checkout) == [(2900, "succeeded")]
-    assert len(set(calls(shop, "refund"))) == 1 < len(calls(shop, "refund"))
+    assert states(shop) == ["succeeded"] * 3
+    for checkout in made.values():
+        assert access(shop, checkout.order.lines[0].product_id) == "revoked"
+        assert given_back(shop, checkout) == [(2900, "succeeded")]
+    assert len(set(calls(shop, "refund"))) == 3 < len(calls(shop, "refund"))
 
 
 def test_a_lost_answer_is_learned_from_the_message_as_well(shop: Shop) -> None:
@@ -448,3 +445,17 @@ def test_a_request_that_is_refused_leaves_all_as_it_is(shop: Shop) -> None:
         shop.operator, action(shop, "refund_requested"), choice="keep", reason="too late"
     )
     assert (waiting(shop), access(shop, book), shop.count("refunds")) == ([], "live", 0)
+
+
+def test_what_was_refused_may_be_asked_again(shop: Shop) -> None:
+    checkout = shop.buy(shop.product())
+    ask = shop.store.payments.request_refund
+    for number, reason in enumerate(("please", "it broke", "it broke again"), start=1):
+        asked = ask(shop.buyer, checkout.order, reason=reason)
+        assert (asked.reason, asked.resolved_at) == (reason, None)
+        assert waiting(shop) == ["refund_requested"]
+        assert events(shop).count("RefundRequested") == number
+        assert events(shop).count("ActionNeeded") == number
+        shop.clock.go(minutes=1)
+        shop.store.payments.resolve(shop.operator, asked, choice="keep", reason="too late")
+    assert waiting(shop) == []

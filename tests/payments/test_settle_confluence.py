@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from digistore import Money
+from digistore.errors import GatewayUnavailable
 from digistore.gateways import PaymentSnapshot
 from digistore.orders import Checkout
 from digistore.settings import AccessPolicy, Effect
@@ -23,6 +24,8 @@ from digistore.testing import FrozenClock, check_invariants
 from tests.conftest import RETURN
 from tests.payments.end_state import access, end_state, every_row, what_settling_reads
 from tests.payments.memory import MemoryShop, Saved, broken_promises
+
+pytestmark = pytest.mark.long
 
 SEED = 20260101
 LIVE, SUSPENDED, REVOKED = "live", "suspended", "revoked"
@@ -335,6 +338,57 @@ def help_with_a_book(shop: MemoryShop) -> Checkout:
     return asked.checkout
 
 
+# Two orders of one product: which of two good ones is live may depend on the way (I18, D8).
+
+TWO_ORDERS: dict[str, Life] = {}
+OUTCOMES = {LIVE: "opened", "standby": "standby", SUSPENDED: "held", REVOKED: "closed"}
+
+
+def two_orders(*ends: str) -> Callable[[Callable[[MemoryShop], Steps]], Any]:
+    def keep(steps: Callable[[MemoryShop], Steps]) -> Callable[[MemoryShop], Steps]:
+        TWO_ORDERS[steps.__name__] = Life(steps, ends, {})
+        return steps
+
+    return keep
+
+
+@two_orders(LIVE, "standby")
+def a_dispute_is_won_while_a_second_copy_is_paid(shop: MemoryShop) -> Steps:
+    book = shop.product()
+    first = shop.buy(book)
+    shop.deliver(shop.sandbox.open_dispute(first))
+    shop.clock.go(minutes=10)
+    second = shop.checkout(book)
+    yield None
+    shop.sandbox.pay(second, "delayed")
+    yield second
+    shop.sandbox.close_dispute(first, "won")
+    yield first
+    shop.sandbox.clear(second)
+    yield second
+    shop.sandbox.dashboard_refund(first, PART)
+    yield first
+
+
+@two_orders(LIVE, REVOKED)
+def the_first_of_two_copies_goes_back(shop: MemoryShop) -> Steps:
+    book = shop.product()
+    first = shop.buy(book)
+    shop.clock.go(minutes=10)
+    second = shop.checkout(book, allow_repeat=True)
+    yield None
+    shop.sandbox.pay(second)
+    yield second
+    shop.sandbox.dashboard_refund(first, PART)
+    yield first
+    shop.sandbox.dashboard_refund(first, REST)
+    yield first
+    dispute(shop, second, "open")
+    yield second
+    dispute(shop, second, "won")
+    yield second
+
+
 # Not the same end in every order: for the designers.
 
 
@@ -483,6 +537,16 @@ def every_order_comes_to_the_same_end(life: Life) -> None:
         assert broken_promises(shop.store) == [], way
 
 
+@pytest.mark.parametrize("name", TWO_ORDERS)
+def test_every_order_of_two_orders_snapshots_leaves_one_live_purchase(name: str) -> None:
+    life = TWO_ORDERS[name]
+    shop, ready, told = play(life)
+    for way in EveryOrder(shop, told).ends(ready):
+        found = sorted((state, outcome) for _, _, state, outcome in access(shop.rows))
+        assert found == [(state, OUTCOMES[state]) for state in life.ends], way
+        assert broken_promises(shop.store) == [], way
+
+
 @pytest.mark.parametrize("name", LIVES)
 def test_what_was_told_once_changes_nothing_when_told_again(name: str) -> None:
     """In any later state, in any order: no version, no audit row, no event (I17)."""
@@ -567,7 +631,7 @@ def test_a_dispute_that_is_lost_again_takes_the_same_lines_again() -> None:
         shop.clock.go(minutes=10)
         shop.deliver(shop.sandbox.close_dispute(checkout, state))
     assert states(shop) == {"Async Python": LIVE, "Sync Python": REVOKED}
-    assert shop.store.payments.needing_action(shop.operator) == ()
+    assert shop.store.payments.needing_action(shop.operator).items == ()
     check_invariants(shop.store)
 
 
@@ -583,6 +647,21 @@ class Interrupted(FrozenClock):
         self.reads += 1
         self.rivals.pop(self.reads, lambda: None)()
         return super().__call__()
+
+
+def test_a_ticket_is_drawn_from_the_attempt_that_a_message_is_about() -> None:
+    """It came from any attempt without a checkout, so the newest word looked like an old one."""
+    shop = MemoryShop.open()
+    checkout = one_book(shop)
+    shop.deliver(shop.sandbox.pay(checkout))
+    shop.deliver(shop.sandbox.open_dispute(checkout))
+    other = shop.product("Sync Python")
+    shop.sandbox.fail_next("timeout", method="create_checkout")
+    with pytest.raises(GatewayUnavailable):
+        shop.checkout(other)  # an attempt that nobody has answered: it has no checkout
+    shop.deliver(shop.sandbox.close_dispute(checkout, "won"))  # names its payment only
+    assert states(shop) == {"Async Python": LIVE}
+    check_invariants(shop.store)
 
 
 @pytest.mark.parametrize("moment", [1, 2, 3])

@@ -71,6 +71,7 @@ orders = Table(
     Index(None, "buyer_id", "request_fingerprint"),
     Index(None, "state", "expires_at"),
     Index(None, "seller_id", "paid_at"),
+    Index(None, "paid_at"),
     sqlite_strict=True,
 )
 

@@ -240,12 +240,18 @@ class Book:
         return action
 
     def ask_again(
-        self, kind: ActionKind, subject: str, payment: PaymentFacts | None = None
-    ) -> None:
+        self,
+        kind: ActionKind,
+        subject: str,
+        payment: PaymentFacts | None = None,
+        reason: str | None = None,
+    ) -> ActionFacts:
         """Put something before an operator that is true still, whatever was decided before."""
-        action = self.act(kind, subject, payment)
-        action.open_key, action.resolved_at, action.choice = 1, None, None
-        action.resolved_by, action.resolution = None, None
+        action = self.act(kind, subject, payment, reason)
+        if action.open_key is None:
+            action.open_key, action.reason = 1, reason
+            action.resolved_at = action.resolved_by = action.choice = action.resolution = None
+        return action
 
     def settle_action(
         self, kind: ActionKind, subject: str, choice: str, resolution: str | None = None

@@ -140,6 +140,8 @@ refunds = Table(
     *amounts("amount"),
     *flags("livemode", "assigned"),
     Index(None, "payment_id"),
+    Index(None, "succeeded_at"),
+    Index(None, "failed_at"),
     Index(None, "next_check_at"),
     sqlite_strict=True,
 )

@@ -71,6 +71,13 @@ def test_a_dispute_is_summed_while_the_bank_has_the_money(state: DisputeState) -
     assert payment.disputed == (1000 if state in MONEY_IS_GONE else 0)
 
 
+def test_refunds_of_either_origin_add_up() -> None:
+    own = [a_refund(100, f"ref_{number}", origin="store", key=f"rf:{number}") for number in "12"]
+    told = [a_refund(300, f"ref_{number}") for number in "34"]
+    (payment,) = a_paid_book(*own, *told).payments
+    assert (payment.own_refunds, payment.gateway_refunds, payment.left) == (200, 600, 2100)
+
+
 def test_nothing_is_left_where_the_bank_took_more_than_there_was() -> None:
     (payment,) = a_paid_book(a_dispute(2900, "lost"), a_refund(1000)).payments
     assert payment.left == 0

@@ -103,6 +103,18 @@ def test_the_most_that_was_captured_counts_and_a_change_is_flagged(first: int, s
     assert [action.kind for action in book.actions] == ["amount_changed"]
 
 
+def test_more_money_than_was_decided_about_is_asked_about_again() -> None:
+    book = a_book(an_attempt())
+    for amount in (2900, 3000):
+        merge(book, told("paid", captured=usd(amount)), 1)
+    (action,) = book.actions
+    book.settle_action(action.kind, action.subject, "keep")
+    merge(book, told("paid", captured=usd(3000)), 1)
+    assert action.open_key is None
+    merge(book, told("paid", captured=usd(3100)), 1)
+    assert action.open_key == 1
+
+
 def test_captured_money_never_changes_its_currency() -> None:
     book = a_book(a_payment(), an_attempt())
     merge(book, told("paid", captured=replace_currency(2900)), 1)

@@ -139,7 +139,9 @@ def _climb(
     elif captured.currency != payment.currency:
         book.act(ActionKind.AMOUNT_CHANGED, payment.id, payment)
         return
-    elif captured.amount != payment.captured:
+    elif captured.amount > payment.captured:
+        book.ask_again(ActionKind.AMOUNT_CHANGED, payment.id, payment)
+    elif captured.amount < payment.captured:
         book.act(ActionKind.AMOUNT_CHANGED, payment.id, payment)
     payment.captured = max(payment.captured, captured.amount)
     if snapshot.tax is not None:

@@ -95,7 +95,7 @@ class Refunding:
     ) -> Action:
         """Ask for money back: one entry for the seller and operators; nothing moves.
 
-        Asked twice, it is the same entry.
+        Asked twice, it is the same entry; asked after it was decided, it is open again.
 
         Raises:
             NotFound: no such order, or not theirs to see.
@@ -113,11 +113,16 @@ class Refunding:
         text = checked(_ReasonInput, reason=reason).reason
         subject = line_id or found.id
 
-        def ask(book: Book) -> None:
-            book.act(ActionKind.REFUND_REQUESTED, subject, book.covering, text)
+        def ask(book: Book) -> str:
+            action = book.ask_again(ActionKind.REFUND_REQUESTED, subject, book.covering, text)
+            known = book.was(action)
+            before = known and known.resolved_at
+            return f"{subject}:{before.isoformat()}" if before else subject
 
         async def work(tx: Transaction) -> None:
-            await self._settle.apply_in(tx, found.id, None, ask, acting.label, "request_refund")
+            transition = await self._settle.apply_in(
+                tx, found.id, None, ask, acting.label, "request_refund"
+            )
             event = RefundRequested(
                 id=EventId(tx.new_id("evt")),
                 at=tx.now,
@@ -125,7 +130,7 @@ class Refunding:
                 order_id=OrderId(found.id),
                 buyer_id=UserId(found.buyer_id),
             )
-            await tx.rows(announce(event, subject))
+            await tx.rows(announce(event, transition))
 
         await self._settle.unless_nothing_new(work)
         return await action_about(self._database, ActionKind.REFUND_REQUESTED, subject)

@@ -325,9 +325,14 @@ async def find(
 async def find_attempt(
     reader: Database | Reader, gateway: str, reference: str | None, checkout_id: str | None
 ) -> AnyRow | None:
-    """Return the attempt that a reference or a checkout names."""
+    """Return the attempt that a reference or a checkout names, ``None`` where neither is given.
+
+    Of an attempt that nobody has answered yet the checkout is NULL: no message speaks of it.
+    """
+    if reference is None and checkout_id is None:
+        return None
     named = payment_attempts.c.id == reference
-    opened = (payment_attempts.c.checkout_id == checkout_id) & (
+    opened = (payment_attempts.c.checkout_id == (checkout_id or "")) & (
         payment_attempts.c.gateway == gateway
     )
     return await reader.first(

@@ -66,9 +66,12 @@ def _order(book: Book) -> Iterable[tuple[Event, str]]:
 
 def _actions(book: Book) -> Iterable[tuple[Event, str]]:
     for action in book.actions:
-        if book.was(action) is None and action.open_key:
+        stored = book.was(action)
+        if action.open_key and (stored is None or stored.open_key is None):
+            again = stored and stored.resolved_at
+            transition = f"needed:{again.isoformat()}" if again else "needed"
             ids = {"action_id": ActionId(action.id), "kind": str(action.kind)}
-            yield _make(ActionNeeded, book, order_id=_order_id(book), **ids), "needed"
+            yield _make(ActionNeeded, book, order_id=_order_id(book), **ids), transition
 
 
 def _refund(book: Book, refund: RefundFacts) -> Iterable[tuple[Event, str]]:

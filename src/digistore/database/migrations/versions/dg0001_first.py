@@ -374,6 +374,7 @@ def upgrade() -> None:
     op.create_index(
         op.f("digistore_orders_seller_id_paid_at_ix"), "digistore_orders", ["seller_id", "paid_at"]
     )
+    op.create_index(op.f("digistore_orders_paid_at_ix"), "digistore_orders", ["paid_at"])
     op.create_index(
         op.f("digistore_orders_state_expires_at_ix"), "digistore_orders", ["state", "expires_at"]
     )
@@ -1204,6 +1205,10 @@ def upgrade() -> None:
         op.f("digistore_refunds_next_check_at_ix"), "digistore_refunds", ["next_check_at"]
     )
     op.create_index(op.f("digistore_refunds_payment_id_ix"), "digistore_refunds", ["payment_id"])
+    op.create_index(
+        op.f("digistore_refunds_succeeded_at_ix"), "digistore_refunds", ["succeeded_at"]
+    )
+    op.create_index(op.f("digistore_refunds_failed_at_ix"), "digistore_refunds", ["failed_at"])
     op.create_table(
         "digistore_release_files",
         sa.Column("id", Key(), primary_key=True),
