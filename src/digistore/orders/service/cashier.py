@@ -9,7 +9,7 @@ from pydantic import Field
 
 from digistore.errors import AmountNotSupported, Busy, Invalid, InvalidTransition
 from digistore.fields import AsciiKey, Input, SmallMetadata
-from digistore.gateways import GatewayProfile, PaymentGateway
+from digistore.gateways import Cap, GatewayProfile, PaymentGateway
 from digistore.money import Money
 from digistore.orders.discounts.desk import DiscountDesk
 from digistore.orders.discounts.rules import Offer, Unusable, not_usable
@@ -95,6 +95,9 @@ class Cashier:
         buyer_id = acting.user_id()
         buyer = (await self._users.load_many([buyer_id]))[buyer_id]
         name = profile.name if profile else None
+        known = None
+        if profile is not None and Cap.CUSTOMERS in profile.capabilities:
+            known = await self._settling.customer_at(profile, buyer_id)
         return Wish(
             buyer_id=buyer_id,
             seller_id=seller_id,
@@ -106,7 +109,7 @@ class Cashier:
             return_url=return_url,
             cancel_url=cancel_url,
             ttl=self._settings.checkout_ttl,
-            namespace=self._settings.namespace,
+            namespace=(profile.namespace if profile else "") or self._settings.namespace,
             fingerprint=request_fingerprint(
                 drafts, currency, name, terms.billing, terms.consents, terms.metadata, extra
             ),
@@ -117,6 +120,7 @@ class Cashier:
             idempotency_key=terms.idempotency_key,
             customer_email=buyer.email,
             offer=offer,
+            customer_ref=known,
         )
 
     async def open(

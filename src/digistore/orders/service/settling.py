@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from digistore.database import Database, Reader, Transaction
-    from digistore.gateways import PaymentSnapshot
+    from digistore.gateways import GatewayProfile, PaymentSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +63,6 @@ class Settling(Protocol):
 
     async def takings(self, reader: Database | Reader, order_id: str) -> Takings | None:
         """Return what covers an order and what went back of it, ``None`` if nothing does."""
+
+    async def customer_at(self, profile: GatewayProfile, buyer_id: str) -> str | None:
+        """Return what a gateway has called a buyer when they last paid, ``None`` if never."""

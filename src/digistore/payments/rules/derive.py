@@ -120,7 +120,7 @@ def assign_refunds(book: Book, covering: PaymentFacts) -> None:
     total = sum(line.total for line in book.lines)
     clear = len(book.lines) == 1 or sum(one.amount for one in refunds) >= total
     # An own refund may have been made when its payment did not cover the order yet.
-    surplus = covering.captured > total + covering.tax
+    surplus = covering.captured > total + covering.tax_on_top_of(total)
     late = any(left_on(book, line) for line in book.lines) and not surplus
     floating = [one for one in refunds if _floats(book, one) or (late and not one.lines)]
     floating.sort(key=lambda one: (one.ref is None, one.ref))
@@ -172,6 +172,24 @@ def left_on(book: Book, line: LineFacts, states: Collection[RefundStatus] = HOLD
     """
     given = sum(one.lines.get(line.id, 0) for one in book.refunds if one.state in states)
     return max(0, line.total - given)
+
+
+def tax_left_on(book: Book, line: LineFacts) -> int:
+    """Return what of the gateway's tax on top of the price goes back with the rest of a line.
+
+    The gateway tells one sum for the whole order: it belongs to lines by what they cost.  With the
+    last line goes all that is left of it, so that nothing stays behind.
+    """
+    order, covering, left = book.order, book.covering, left_on(book, line)
+    if order is None or covering is None or not left:
+        return 0
+    on_top = covering.tax_on_top_of(order.total)
+    if not on_top:
+        return 0
+    others = [one for one in book.lines if one.id != line.id]
+    if not any(left_on(book, one) for one in others):
+        return min(on_top, max(0, covering.left - left))
+    return on_top * left // order.total
 
 
 def spread_refund(

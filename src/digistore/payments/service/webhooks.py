@@ -33,7 +33,7 @@ from digistore.orders.writes import take_ticket
 from digistore.payments.book import Book
 from digistore.payments.models import ActionKind, WebhookOutcome, WebhookResult
 from digistore.payments.service.settle import find_attempt
-from digistore.payments.tables import provider_events
+from digistore.payments.tables import payments, provider_events
 
 if TYPE_CHECKING:
     from digistore.database import Database, Transaction
@@ -138,9 +138,8 @@ class Inbox:
         else:
             raise CheckoutNotFound("checkout")
         if ticket is None:
-            attempt = await find_attempt(
-                self._database, gateway_name, hint.reference, hint.checkout_id
-            )
+            checkout_id = hint.checkout_id or await self._checkout_of(gateway_name, hint)
+            attempt = await find_attempt(self._database, gateway_name, hint.reference, checkout_id)
             if attempt is None:  # only the gateway knows which attempt a payment belongs to
                 first = await port(gateway.fetch(ref))
                 attempt = await find_attempt(
@@ -151,6 +150,19 @@ class Inbox:
             attempt_id = attempt.id
             ticket = await self._database.transact(lambda tx: take_ticket(tx, attempt_id))
         return await port(gateway.fetch(ref)), ticket
+
+    async def _checkout_of(self, gateway_name: str, hint: Hint) -> str | None:
+        """Return the checkout of a payment that is known here: it saves asking twice."""
+        profile = self._gateways[gateway_name].profile
+        row = await self._database.first(
+            select(payments.c.checkout_id).where(
+                payments.c.gateway == gateway_name,
+                payments.c.livemode == profile.livemode,
+                payments.c.account == profile.account,
+                payments.c.ref == hint.payment_id,
+            )
+        )
+        return None if row is None else row.checkout_id
 
     async def _known(self, gateway: str, event: GatewayEvent) -> AnyRow | None:
         return await self._database.first(_row_of(gateway, event))
