@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from digistore.clock import EPOCH
+from digistore.errors import GatewayRejected
 from digistore.gateways.port import (
     DisputeSnapshot,
     PaymentSnapshot,
@@ -112,12 +113,19 @@ def _tax(session: Object) -> Money | None:
 
 
 def _fee(intent: object, captured: Money | None) -> Money | None:
-    """Return what Stripe keeps, unless it settles in another currency than was paid."""
+    """Return what Stripe keeps, unless it settles in another currency than was paid.
+
+    A fee may have parts of a minor unit where a price has none; nothing hangs on it, so one that
+    cannot be read without rounding is not told.
+    """
     charge = _dict(_dict(intent).get("latest_charge"))
     moved = _dict(charge.get("balance_transaction"))
     if captured is None or moved.get("currency") != captured.currency.lower():
         return None
-    return from_wire(moved.get("fee"), moved["currency"])
+    try:
+        return from_wire(moved.get("fee"), moved["currency"])
+    except GatewayRejected:
+        return None
 
 
 def _failure(intent: object) -> str | None:
