@@ -80,6 +80,7 @@ _CAPABILITIES = frozenset(
         Cap.POLL,
         Cap.IDEMPOTENT,
         Cap.LOCAL_VERIFY,
+        Cap.CUSTOMERS,
     }
 )
 _EXPANDED = ["payment_intent.latest_charge.balance_transaction"]

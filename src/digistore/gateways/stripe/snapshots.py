@@ -113,10 +113,9 @@ def _tax(session: Object) -> Money | None:
 
 
 def _fee(intent: object, captured: Money | None) -> Money | None:
-    """Return what Stripe keeps, unless it settles in another currency than was paid.
+    """Return what Stripe keeps; not if that is of another currency, or has no whole minor units.
 
-    A fee may have parts of a minor unit where a price has none; nothing hangs on it, so one that
-    cannot be read without rounding is not told.
+    It is told for the books alone, so it must never stand in the way of the payment.
     """
     charge = _dict(_dict(intent).get("latest_charge"))
     moved = _dict(charge.get("balance_transaction"))
