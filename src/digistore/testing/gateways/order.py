@@ -83,9 +83,8 @@ class OrderContract:
 
         async def all_at_once(events: Sequence[SignedEvent]) -> list[WebhookOutcome]:
             chosen = [events[number % len(events)] for number in range(MANY)]
-            return await asyncio.gather(
-                *(_awaited(store.payments.handle_webhook(name, *event)) for event in chosen)
-            )
+            heard = [store.payments.handle_webhook(name, *event) for event in chosen]
+            return list(await asyncio.gather(*heard))
 
         for round_ in range(ROUNDS):
             outcomes = shop.wait(all_at_once(self._paid(shop, round_)))
@@ -200,7 +199,3 @@ def _life(world: World, checkout_id: str) -> list[Callable[[], None]]:
             lambda: world.dispute(checkout_id, DisputeState.WON),
         ]
     return steps
-
-
-async def _awaited(result: Any) -> Any:  # noqa: ANN401  whatever is awaited
-    return await result

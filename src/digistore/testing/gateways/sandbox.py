@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from digistore.gateways import DisputeState, PaymentGateway
 from digistore.gateways.sandbox import SandboxGateway
+from digistore.gateways.sandbox.controls import Ending
 from digistore.money import Money
 from digistore.testing.clock import FrozenClock
 from digistore.testing.gateways.world import (
@@ -20,6 +21,12 @@ from digistore.testing.gateways.world import (
 )
 
 _ASKED_WITH_KEY = {"create_checkout", "refund"}
+_ENDINGS: Mapping[DisputeState, Ending] = {
+    DisputeState.WON: "won",
+    DisputeState.LOST: "lost",
+    DisputeState.PREVENTED: "prevented",
+    DisputeState.CLOSED: "closed",
+}
 
 
 class SandboxWorld(World):
@@ -58,11 +65,8 @@ class SandboxWorld(World):
     def dispute(self, checkout_id: str, state: DisputeState) -> None:
         if not self.sandbox.look_up(checkout_id).disputes or state is DisputeState.OPEN:
             self.sandbox.open_dispute(checkout_id, warning=state is DisputeState.WARNING)
-        match state:
-            case DisputeState.OPEN | DisputeState.WARNING:
-                pass
-            case ending:
-                self.sandbox.close_dispute(checkout_id, ending.value)
+        if state in _ENDINGS:
+            self.sandbox.close_dispute(checkout_id, _ENDINGS[state])
 
     def events(self, checkout_id: str) -> Sequence[SignedEvent]:
         return self.sandbox.deliver(checkout_id)

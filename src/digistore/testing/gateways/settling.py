@@ -1,4 +1,4 @@
-"""Points 9, 17, 18, 25, 30, 32 and 36 in a shop of either colour: what opens access, and what not."""
+"""Points 9, 10, 17 to 19, 25, 30, 32 and 36 in a shop of either colour: what opens access."""
 
 from __future__ import annotations
 

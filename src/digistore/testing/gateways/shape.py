@@ -72,9 +72,12 @@ class ShapeContract:
         checkout = paid(world)
         answers: list[object] = [checkout, opened(world, "att_2")]
         if Cap.REFUND in world.gateway.profile.capabilities:
-            answers += [run(world.gateway.refund(a_refund(world, checkout))), now_of(world, checkout)]
+            answers += [
+                run(world.gateway.refund(a_refund(world, checkout))),
+                now_of(world, checkout),
+            ]
         for signed in world.events(checkout.checkout_id):
-            answers.append(run(world.gateway.parse_event(*signed)))  # noqa: PERF401  awaited
+            answers.append(run(world.gateway.parse_event(*signed)))
         if Cap.POLL in world.gateway.profile.capabilities:
             answers.append(run(world.gateway.poll(world.clock())))
         strange = {type(part) for one in answers for part in _parts(one)} - _OWN

@@ -126,7 +126,7 @@ class ContractShop:
                 empty.backup(self._connection)
         else:
             path.write_bytes(_migrated())
-            opens: type[Store] | type[AsyncStore] = AsyncStore if awaited else Store
+            opens: type[Store | AsyncStore] = AsyncStore if awaited else Store
             self.store = opens.open(f"sqlite:///{path}", **common)
         self.buyer = self.ask(lambda store: store.users.register("buyer@example.com"))
         seller = self.ask(lambda store: store.users.register("seller@example.com"))
@@ -137,9 +137,7 @@ class ContractShop:
             )
         )
         files = {"book.txt": b"Once."}
-        self.ask(
-            lambda store: store.catalog.release(self.seller, book, version="1.0", files=files)
-        )
+        self.ask(lambda store: store.catalog.release(self.seller, book, version="1.0", files=files))
         self.book = self.ask(lambda store: store.catalog.put_on_sale(self.seller, book))
 
     def ask(self, work: Callable[[Store], T]) -> T:

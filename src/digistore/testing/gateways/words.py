@@ -82,7 +82,8 @@ def given_back(
 
 def polled(world: World, hours: float = 1) -> list[Hint]:
     """Return what the gateway lists since some hours ago, all pages."""
-    since, found, cursor = world.clock() - hours * HOUR, [], None
+    found: list[Hint] = []
+    since, cursor = world.clock() - hours * HOUR, None
     while True:
         page = run(world.gateway.poll(since, cursor))
         found += page.hints

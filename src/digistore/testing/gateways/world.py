@@ -156,6 +156,7 @@ class World(ABC):
 
     def release(self) -> None:
         """Let it go on."""
+        cannot("requests that are not answered")
 
     def confuse(self, checkout_id: str, about: About) -> None:
         """Give the payment, refund or dispute a state and a field that no SDK knows yet."""
