@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import sqlite3
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from digistore import SYSTEM, AsyncStore, Role, Store
+from digistore.blocking import run
 from digistore.gateways import (
     CheckoutRef,
     CheckoutRequest,
@@ -28,6 +28,7 @@ from digistore.gateways import (
 )
 from digistore.orders import Checkout
 from digistore.payments import WebhookOutcome
+from digistore.testing.gateways.loop import Loop
 from digistore.testing.gateways.world import SignedEvent, World
 from digistore.testing.invariants import check_invariants
 
@@ -51,7 +52,7 @@ _SETTLED: Mapping[str, str] = {
 }
 
 
-class Watched:
+class Watched(PaymentGateway):
     """A gateway that tells which checkouts it has opened, and whose truth can be held still."""
 
     def __init__(self, gateway: PaymentGateway) -> None:
@@ -110,7 +111,7 @@ class ContractShop:
     ) -> None:
         self.world = world
         self.gateway = Watched(gateway or world.gateway)
-        self._loop = asyncio.new_event_loop()
+        self.loop = Loop()
         common: dict[str, Any] = {
             "files": "memory://",
             "gateways": [self.gateway],
@@ -143,15 +144,7 @@ class ContractShop:
     def ask(self, work: Callable[[Store], T]) -> T:
         """Do something with the store, whatever its colour."""
         result = work(cast("Store", self.store))
-        return self.wait(result) if inspect.isawaitable(result) else result
-
-    def wait(self, result: Any) -> Any:  # noqa: ANN401  whatever is awaited
-        """Await on the shop's own loop."""
-
-        async def whole() -> object:
-            return await result
-
-        return self._loop.run_until_complete(whole())
+        return self.loop.wait(result) if inspect.isawaitable(result) else result
 
     def close(self) -> None:
         """Make sure that all is sound, and close the store."""
@@ -159,11 +152,11 @@ class ContractShop:
             if isinstance(self.store, Store):
                 check_invariants(self.store)
             else:
-                report = self.wait(self.store.doctor())
+                report = self.loop.wait(self.store.doctor())
                 assert not report.findings, report.findings
         finally:
             self.ask(lambda store: store.close())
-            self._loop.close()
+            self.loop.close()
 
     # What happens.
 
@@ -228,7 +221,7 @@ class ContractShop:
 
     def settles(self, snapshot: PaymentSnapshot, ticket: int) -> None:
         """Settle what was told under that ticket."""
-        self.wait(self._shop.payments._settle.settle(snapshot, ticket, "webhook"))  # noqa: SLF001
+        run(self._shop.payments._settle.settle(snapshot, ticket, "webhook"))  # noqa: SLF001
 
     def save(self) -> sqlite3.Connection:
         """Return a copy of the database in memory, which the caller closes."""
