@@ -45,14 +45,18 @@ _STRANGE: Mapping[Strange, Mapping[str, object]] = {
 
 
 class StripeWorld(World):
-    """A `StripeDouble` that listens while the world is entered, and a gateway without retries."""
+    """A `StripeDouble` that listens while the world is entered, and a gateway without retries.
+
+    Args:
+        double: which class of doubles it is over.
+    """
 
     spare_secret = "whsec_anotherSecretOfTheDouble"  # noqa: S105  of tests
     packages = ("stripe",)
 
-    def __init__(self) -> None:
+    def __init__(self, double: type[StripeDouble] = StripeDouble) -> None:
         self.clock = FrozenClock()
-        self.double = StripeDouble(clock=self.clock)
+        self.double = double(clock=self.clock)
         self.double.tax_percent = Decimal(TAX_PERCENT)
         self.webhook_secret = self.double.webhook_secret
         self.secrets = (self.double.api_key, self.double.restricted_key, self.webhook_secret)
