@@ -277,10 +277,10 @@ MISTAKES = (
         "test_31",
     ),
     Mistake(
-        "a currency has no step",
+        "three decimals have no step",
         f"{STRIPE}/money.py",
-        '{"ISK": 100, "UGX": 100} |',
-        '{"UGX": 100} |',
+        "dict.fromkeys(_WIRE_CODES[3].split(), 10)",
+        "{}",
         "test_31",
     ),
     Mistake(
@@ -381,7 +381,7 @@ def is_found(mistake: Mistake | None) -> tuple[bool, str]:
         tests = " or ".join(f"({one.tests})" for one in ([mistake] if mistake else MISTAKES))
         child = os.fork()
         if child == 0:
-            os._exit(_run(folder, f"TestStripe and not Store and ({tests})"))
+            os._exit(_run(folder, f"TestStripe and ({tests})"))
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         failed = Path(folder, "failed").read_text(encoding="utf-8").splitlines()
     if status not in {0, 1}:
@@ -389,11 +389,14 @@ def is_found(mistake: Mistake | None) -> tuple[bool, str]:
     return status == 1, ", ".join(failed)
 
 
-class _Failed:
-    """Keeps the names of the tests that failed."""
+class _Watch:
+    """Leaves out what needs a whole shop, and keeps the names of the tests that failed."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Function]) -> None:
+        items[:] = [item for item in items if "shop" not in item.fixturenames]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
@@ -403,21 +406,25 @@ class _Failed:
 def _run(folder: str, tests: str) -> int:
     sys.path.insert(0, folder)
     os.environ["PYTHONPATH"] = folder
-    failed = _Failed()
+    watch = _Watch()
     options = ["-q", "-x", "--tb=no", "-r", "N", "-p", "no:cacheprovider", "--no-header"]
     with Path(folder, "output").open("w") as output, redirect_stdout(output):
-        status = pytest.main(["tests/contract/test_gateways.py", *options, "-k", tests], [failed])
+        status = pytest.main(["tests/contract/test_gateways.py", *options, "-k", tests], [watch])
     if status not in {0, 1}:
         sys.stderr.write(Path(folder, "output").read_text(encoding="utf-8"))
-    Path(folder, "failed").write_text("\n".join(failed.names), encoding="utf-8")
+    Path(folder, "failed").write_text("\n".join(watch.names), encoding="utf-8")
     return int(status)
 
 
 def main(wanted: str = "") -> int:
-    """Seed each mistake whose name has *wanted* in it, and say what found it."""
+    """Seed each mistake whose name has *wanted* in it, and say what found it; first of all none."""
     os.chdir(ROOT)
     for package in HEAVY:
         importlib.import_module(package)
+    found, by = is_found(None)
+    if found:
+        print(f"a gateway without a mistake is refused: {by}")  # noqa: T201
+        return 1
     missed = 0
     for mistake in MISTAKES:
         if wanted in mistake.name:

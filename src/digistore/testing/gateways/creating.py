@@ -7,10 +7,15 @@ from dataclasses import replace
 import pytest
 
 from digistore.blocking import run
-from digistore.errors import AmountNotSupported, CheckoutNotFound, GatewayKeyConflict
+from digistore.errors import (
+    AmountNotSupported,
+    CheckoutNotFound,
+    GatewayKeyConflict,
+    GatewayRejected,
+)
 from digistore.gateways import Cap, CheckoutLine, CheckoutRef, PaymentRef, PayState, Whose
 from digistore.money import ISO_EXPONENTS, Money
-from digistore.testing.gateways.words import a_request, needs, now_of, opened, parts
+from digistore.testing.gateways.words import a_request, needs, now_of, opened, paid, parts
 from digistore.testing.gateways.world import World
 
 
@@ -53,6 +58,22 @@ class CreateContract:
         told = now_of(world, checkout)
         assert told.payment_id
         assert run(world.gateway.fetch(PaymentRef(told.payment_id))) == told
+
+    def test_05_a_buyer_is_known_again(self, world: World) -> None:
+        needs(world, Cap.CUSTOMERS)
+        known = paid(world).customer_ref
+        assert known
+        request = replace(a_request(world, "att_2"), customer_ref=known, customer_email=None)
+        again = run(world.gateway.create_checkout(request))
+        world.pay(again.checkout_id)
+        assert now_of(world, again).customer_ref == known
+
+    def test_05_a_customer_who_is_gone_is_told_by_that_name(self, world: World) -> None:
+        needs(world, Cap.CUSTOMERS)
+        request = replace(a_request(world), customer_ref="cus_of_nobody", customer_email=None)
+        with pytest.raises(GatewayRejected) as caught:
+            run(world.gateway.create_checkout(request))
+        assert caught.value.provider_code == "customer_missing"
 
     def test_06_the_same_key_and_request_give_the_same_checkout(self, world: World) -> None:
         needs(world, Cap.IDEMPOTENT)

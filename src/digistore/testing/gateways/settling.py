@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from digistore.blocking import run
-from digistore.errors import GatewayUnavailable
+from digistore.errors import GatewayUnavailable, NotRefundable
 from digistore.gateways import Cap, DisputeState, PaymentGateway
 from digistore.money import Money
 from digistore.testing.gateways.shop import ContractShop
@@ -17,6 +18,7 @@ from digistore.testing.gateways.words import a_request, needs, parts
 from digistore.testing.gateways.world import Fault, Strange, Tax, Variant, World
 
 LOST: tuple[Fault, ...] = ("timeout", "lost_reply")
+TRIES = 4
 
 
 class SettleContract:
@@ -43,6 +45,40 @@ class SettleContract:
         shop.hears_all(checkout_id)
         assert shop.has_access()
         assert len(set(shop.world.sent) - {""}) == 1
+
+    def test_12_a_checkout_that_failed_at_the_provider_is_continued(
+        self, shop: ContractShop
+    ) -> None:
+        """Providers may tell the same failure again for the same key, so another has to be used."""
+        shop.world.fault("server_error")
+        for _ in range(TRIES):
+            try:
+                checkout_id = shop.opened()
+                break
+            except GatewayUnavailable:
+                shop.reconciles()
+        shop.world.pay(checkout_id)
+        shop.hears_all(checkout_id)
+        assert shop.has_access()
+        assert shop.count("purchased_products") == shop.count("payments") == 1
+
+    def test_12_a_refund_that_failed_at_the_provider_is_made_once(self, shop: ContractShop) -> None:
+        needs(shop.world, Cap.REFUND)
+        checkout = shop.checkout()
+        checkout_id = shop.gateway.opened[-1].checkout_id
+        shop.world.pay(checkout_id)
+        shop.hears_all(checkout_id)
+        shop.world.fault("server_error")
+        for _ in range(TRIES):
+            with suppress(NotRefundable):  # it is on its way, or was made by then
+                shop.ask(
+                    lambda store: store.payments.refund(shop.seller, checkout.order, reason="late")
+                )
+            shop.reconciles()
+        shop.hears_all(checkout_id)
+        made = [row[0] for row in shop.settled()["refunds"] if row[1] == "succeeded"]
+        assert made == [shop.world.price.amount]
+        assert not shop.has_access()
 
     def test_17_paid_opens_and_is_told_once(self, shop: ContractShop) -> None:
         checkout_id = shop.opened()
