@@ -135,22 +135,26 @@ def without(name: str) -> dict[str, Any]:
 BAD_TEXTS: list[Any] = [None, "", 1, True, [], {}, "x" * 256, "a\nb", "a\x00b", "\u2028"]
 
 
-@pytest.mark.parametrize(
-    "event",
-    [
-        *(without(name) for name in ("id", "object", "type", "created", "livemode", "data")),
-        *(an_event(id=text) for text in BAD_TEXTS),
-        *(an_event(type=text) for text in BAD_TEXTS),
-        *(an_event(object=text) for text in ("session", None, [])),
-        *(an_event(created=time) for time in (None, "now", -1, 1.5, True, 10**15)),
-        *(an_event(livemode=mode) for mode in (None, "false", 0)),
-        *(an_event(account=text) for text in (1, [], "x" * 256, "a\nb")),
-        *(an_event(data=data) for data in (None, [], "x", {}, {"object": None}, {"object": []})),
-        *(an_event(about={"id": text, "metadata": OURS}) for text in BAD_TEXTS),
-        an_event(about={"id": "cs_1", "payment_intent": "x" * 256}),
-        an_event(about={"id": "cs_1", "metadata": {"digistore_ns": SHOP, "digistore_ref": "\n"}}),
-    ],
-)
+def changed(name: str, values: list[Any]) -> list[dict[str, Any]]:
+    return [an_event() | {name: value} for value in values]
+
+
+JUNK = [
+    *(without(name) for name in ("id", "object", "type", "created", "livemode", "data")),
+    *changed("id", BAD_TEXTS),
+    *changed("type", BAD_TEXTS),
+    *changed("object", ["session", None, []]),
+    *changed("created", [None, "now", -1, 1.5, True, 10**15]),
+    *changed("livemode", [None, "false", 0]),
+    *changed("account", [1, [], "x" * 256, "a\nb"]),
+    *changed("data", [None, [], "x", {}, {"object": None}, {"object": []}]),
+    *(an_event(about={"id": text, "metadata": OURS}) for text in BAD_TEXTS),
+    an_event(about={"id": "cs_1", "payment_intent": "x" * 256}),
+    an_event(about={"id": "cs_1", "metadata": {"digistore_ns": SHOP, "digistore_ref": "\n"}}),
+]
+
+
+@pytest.mark.parametrize("event", JUNK)
 def test_signed_junk_is_malformed_and_nothing_else(event: Any) -> None:
     with pytest.raises(MalformedEvent):
         hear(event)

@@ -53,7 +53,8 @@ class Signer:
             raise ConfigError(message)
         self._header = header
         self._lower = header.lower()
-        self._keys = tuple(secret.encode() for secret in known)
+        # Keyed once, copied for each message: that is a third of what a short message costs.
+        self._keys = tuple(hmac.new(one.encode(), digestmod=hashlib.sha256) for one in known)
         self._tolerance = tolerance
 
     def sign(self, body: bytes, at: datetime) -> dict[str, str]:
@@ -91,5 +92,8 @@ class Signer:
         return value
 
 
-def _signature(key: bytes, sent: str, body: bytes) -> str:
-    return hmac.new(key, sent.encode() + b"." + body, hashlib.sha256).hexdigest()
+def _signature(keyed: hmac.HMAC, sent: str, body: bytes) -> str:
+    told = keyed.copy()
+    told.update(f"{sent}.".encode())
+    told.update(body)
+    return told.hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -105,6 +105,21 @@ def session_hint(session: Object, namespace: str) -> Hint:
         payment_id=None if payment_id is None else _checked(payment_id, "intent"),
         reference=_ours(session, owner),
     )
+
+
+def merged(hints: Iterable[Hint]) -> tuple[Hint, ...]:
+    """Return one hint for each payment, or checkout that has none, with all that is known of it."""
+    found: dict[str, Hint] = {}
+    for hint in hints:
+        key = hint.payment_id or hint.checkout_id or ""
+        known = found.get(key, hint)
+        found[key] = Hint(
+            Whose.OURS if Whose.OURS in {known.whose, hint.whose} else hint.whose,
+            checkout_id=known.checkout_id or hint.checkout_id,
+            payment_id=hint.payment_id,
+            reference=known.reference or hint.reference,
+        )
+    return tuple(found.values())
 
 
 def _ours(about: Object, owner: Whose) -> str | None:

@@ -39,7 +39,7 @@ from digistore.gateways.signing import Signer
 from digistore.gateways.strict_json import LARGEST_BODY, too_large
 from digistore.gateways.stripe import settings
 from digistore.gateways.stripe.client import PAGE, Ask, Client, check_installed
-from digistore.gateways.stripe.events import EVENTS, hint_of, read_event, session_hint
+from digistore.gateways.stripe.events import EVENTS, hint_of, merged, read_event, session_hint
 from digistore.gateways.stripe.money import MONEY_RULES
 from digistore.gateways.stripe.requests import (
     check_extra,
@@ -296,7 +296,7 @@ class StripeGateway:
         if following is None and events:
             following = "sessions:"
         ours = (hint for hint in hints if hint.whose is not Whose.FOREIGN)
-        return HintPage(tuple(dict.fromkeys(ours)), following)
+        return HintPage(merged(ours), following)
 
     async def close(self) -> None:
         """Let go of connections."""
