@@ -25,7 +25,7 @@ from digistore.gateways import (
     Split,
 )
 from digistore.money import Money
-from digistore.testing.gateways.words import a_refund, a_request, now_of, opened, paid, parts
+from digistore.testing.gateways.words import a_refund, a_request, needs, now_of, opened, paid, parts
 from digistore.testing.gateways.world import Fault, Variant, World
 
 CALLS = ("create_checkout", "fetch", "resume", "expire", "refund", "poll")
@@ -109,6 +109,7 @@ class ShapeContract:
 
     @pytest.mark.parametrize("call", CALLS)
     def test_04_every_call_has_a_deadline(self, world: World, call: str) -> None:
+        needs(world, *[FLAGS[call]] if call in FLAGS else [])
         ask = asks(world, call)
         hurried = world.another(Variant(timeout=0.2))
         world.hold()

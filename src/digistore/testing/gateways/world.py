@@ -166,6 +166,11 @@ class World(ABC):
         """Return the fields of replies so far that the provider does not document."""
         cannot("replies that can be held against documentation")
 
+    @property
+    def keys(self) -> list[str]:
+        """The idempotency keys so far, in order: `sent` without what had none."""
+        return [key for key in self.sent if key]
+
     # The gateway.
 
     def another(self, variant: Variant) -> PaymentGateway:
