@@ -81,6 +81,7 @@ class SandboxWorld(World):
 
     @property
     def sent(self) -> Sequence[str]:
+        """The idempotency key of each request so far."""
         calls = self.sandbox.calls
         return [call.key if call.method in _ASKED_WITH_KEY else "" for call in calls]
 

@@ -62,6 +62,7 @@ class Watched(PaymentGateway):
 
     @property
     def profile(self) -> GatewayProfile:
+        """Who the gateway is."""
         return self._gateway.profile
 
     async def create_checkout(self, request: CheckoutRequest) -> PaymentSnapshot:

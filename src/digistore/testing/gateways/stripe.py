@@ -111,6 +111,7 @@ class StripeWorld(World):
 
     @property
     def sent(self) -> Sequence[str]:
+        """The idempotency key of each request so far."""
         return [request.key or "" for request in self.double.requests]
 
     def strange(self, what: Strange) -> SignedEvent:
