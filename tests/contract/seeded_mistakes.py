@@ -421,7 +421,7 @@ def main(wanted: str = "") -> int:
     os.chdir(ROOT)
     for package in HEAVY:
         importlib.import_module(package)
-    found, by = is_found(None)
+    found, by = (False, "") if wanted else is_found(None)
     if found:
         print(f"a gateway without a mistake is refused: {by}")  # noqa: T201
         return 1

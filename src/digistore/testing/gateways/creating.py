@@ -55,6 +55,7 @@ class CreateContract:
         opened(world, "att_0")
         checkout = opened(world)
         world.pay(checkout.checkout_id)
+        paid(world, "att_2")
         told = now_of(world, checkout)
         assert told.payment_id
         assert run(world.gateway.fetch(PaymentRef(told.payment_id))) == told
