@@ -30,7 +30,6 @@ T = TypeVar("T")
 INTERNAL = {
     "users": {"acting", "visitor", "id_of", "load_many"},
     "files": {"put", "attach", "sweep"},
-    "orders": {"sold_by"},
     "support": {"close_old"},
     "downloads": {"check_link"},
     "analytics": {"close_days"},

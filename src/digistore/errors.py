@@ -251,9 +251,13 @@ class GatewayError(DigistoreError):
 
 
 class GatewayUnavailable(GatewayError):
-    """No answer: what the gateway did is unknown until it is asked with the same key."""
+    """No answer: what the gateway did is unknown until it is asked with the same key.
+
+    ``key_is_spent`` says that the same key can bring nothing else: then it is looked for instead.
+    """
 
     code: ClassVar[str] = "gateway_unavailable"
+    key_is_spent: bool = False
 
 
 class GatewayRateLimited(GatewayError):

@@ -190,6 +190,11 @@ def _by_name(
             raise ConfigError(
                 f"checkout_ttl is too long for {gateway.profile.name}'s idempotency keys"
             )
+        if settings.checkout_ttl < gateway.profile.shortest_checkout:
+            raise ConfigError(
+                f"checkout_ttl is too short for {gateway.profile.name}: it takes checkouts of "
+                f"{gateway.profile.shortest_checkout} or more"
+            )
     return named
 
 

@@ -341,7 +341,7 @@ class WholeShop(RuleBasedStateMachine):
 
     @rule(which=ANY, how=ANY)
     def resolve(self, which: int, how: int) -> None:
-        actions = self.store.payments.needing_action(self.world.operator)
+        actions = self.store.payments.needing_action(self.world.operator).items
         if not actions:
             return
         action = actions[which % len(actions)]

@@ -250,7 +250,6 @@ WITHIN = {
     "files.put",
     "files.attach",
     "files.sweep",
-    "orders.sold_by",
     "downloads.check_link",  # what serving a link will ask: the token is the authority
     "support.close_old",
     "analytics.close_days",

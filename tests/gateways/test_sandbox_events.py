@@ -73,7 +73,6 @@ def test_signed_junk_is_malformed_and_nothing_else(sandbox: SandboxGateway, body
         "-Infinity",
         "1e999",
         "9" * 41,
-        "0." + "9" * 39,
         '"\\ud800"',
         '{"b": 1, "b": 1}',
         "[" * 31 + "]" * 32,

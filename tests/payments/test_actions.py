@@ -45,8 +45,15 @@ def test_entries_come_oldest_first(shop: Shop) -> None:
     for title in ("A", "B", "C"):
         made.append(underpaid(shop, title).id)
         shop.clock.go(minutes=1)
-    found = shop.store.payments.needing_action(shop.operator)
-    assert [one.id for one in found] == made
+    ask = shop.store.payments.needing_action
+    assert [one.id for one in ask(shop.operator)] == made
+    first = ask(shop.seller, limit=2)
+    assert [one.id for one in first] == made[:2]
+    rest = ask(shop.seller, after=first.next, limit=2)
+    assert ([one.id for one in rest], rest.next) == (made[2:], None)
+    for wrong in ({"limit": 0}, {"limit": 101}, {"after": "x"}):
+        with pytest.raises(Invalid):
+            ask(shop.operator, **wrong)
 
 
 def test_sellers_see_what_concerns_their_orders_and_customers_nothing(shop: Shop) -> None:

@@ -631,7 +631,7 @@ def test_a_dispute_that_is_lost_again_takes_the_same_lines_again() -> None:
         shop.clock.go(minutes=10)
         shop.deliver(shop.sandbox.close_dispute(checkout, state))
     assert states(shop) == {"Async Python": LIVE, "Sync Python": REVOKED}
-    assert shop.store.payments.needing_action(shop.operator) == ()
+    assert shop.store.payments.needing_action(shop.operator).items == ()
     check_invariants(shop.store)
 
 

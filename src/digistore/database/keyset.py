@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, literal, tuple_
+from sqlalchemy import ColumnElement, Select, Tuple, literal, tuple_
 
 from digistore.clock import from_micros, to_micros
 from digistore.paging import decode_cursor
@@ -28,10 +28,26 @@ def newest_first(
         Invalid: a cursor that is not of such a list.
     """
     if after is not None:
-        micros, last_id = decode_cursor(after, int, str)
-        place = tuple_(literal(from_micros(micros), at.type), literal(last_id))
-        statement = statement.where(tuple_(at, row_id) < place)
+        statement = statement.where(tuple_(at, row_id) < _place(at, after))
     return statement.order_by(at.desc(), row_id.desc()).limit(limit + 1)
+
+
+def oldest_first(
+    statement: S,
+    at: ColumnElement[datetime],
+    row_id: ColumnElement[str],
+    after: str | None,
+    limit: int,
+) -> S:
+    """Do the same the other way round."""
+    if after is not None:
+        statement = statement.where(tuple_(at, row_id) > _place(at, after))
+    return statement.order_by(at, row_id).limit(limit + 1)
+
+
+def _place(at: ColumnElement[datetime], after: str) -> Tuple:
+    micros, last_id = decode_cursor(after, int, str)
+    return tuple_(literal(from_micros(micros), at.type), literal(last_id))
 
 
 def place_of(at: datetime, row_id: str) -> tuple[int, str]:

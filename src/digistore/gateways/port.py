@@ -77,6 +77,7 @@ class MoneyRules:
         currencies: the ISO 4217 codes it takes, ``None`` for all.
         minimum: the smallest amount by currency, in minor units; elsewhere 1.
         maximum: the largest amount in minor units.
+        maximums: the same by currency, where it is another.
         steps: by currency, what an amount in minor units must be a multiple of; elsewhere 1.
     """
 
@@ -84,6 +85,7 @@ class MoneyRules:
     minimum: Mapping[str, int] = field(default_factory=dict)
     maximum: int = 2**53 - 1
     steps: Mapping[str, int] = field(default_factory=dict)
+    maximums: Mapping[str, int] = field(default_factory=dict)
 
     def takes(self, currency: str) -> bool:
         """Say whether the gateway takes *currency* at all."""
@@ -99,7 +101,7 @@ class MoneyRules:
             return "currency"
         if money.amount < self.minimum.get(money.currency, 1):
             return "too_small"
-        if money.amount > self.maximum:
+        if money.amount > self._largest(money.currency):
             return "too_large"
         return "step" if money.amount % self.steps.get(money.currency, 1) else None
 
@@ -109,16 +111,30 @@ class MoneyRules:
             return ()
         step = self.steps.get(money.currency, 1)
         lowest = -(-self.minimum.get(money.currency, 1) // step) * step
-        highest = self.maximum // step * step
+        highest = self._largest(money.currency) // step * step
         below = money.amount // step * step
         near = {min(max(amount, lowest), highest) for amount in (below, below + step)}
         payable = (Money.from_minor(amount, money.currency) for amount in sorted(near))
         return tuple(amount for amount in payable if self.reason(amount) is None)
 
+    def _largest(self, currency: str) -> int:
+        return self.maximums.get(currency, self.maximum)
+
 
 @dataclass(frozen=True, slots=True)
 class GatewayProfile:
-    """Who a gateway is: its configured name, mode, account, abilities and amounts."""
+    """Who a gateway is: its configured name, mode, account, abilities and amounts.
+
+    Args:
+        name: what the shop calls it.
+        livemode: whether real money moves.
+        capabilities: what it can do.
+        money: which amounts it takes.
+        account: the connected account, empty for the shop's own.
+        key_ttl: how long it keeps idempotency keys.
+        namespace: the shop's name there, where the gateway was given one; else the settings say.
+        shortest_checkout: how long a checkout must be open at least.
+    """
 
     name: str
     livemode: bool
@@ -126,6 +142,8 @@ class GatewayProfile:
     money: MoneyRules
     account: str = ""
     key_ttl: timedelta = timedelta(hours=24)
+    namespace: str = ""
+    shortest_checkout: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +236,9 @@ class DisputeSnapshot:
 class PaymentSnapshot:
     """All that the gateway knows of one checkout, at one moment.
 
-    *total* is what the checkout asks for, *captured* what was taken; *tax* is the gateway's own.
+    *total* is what the checkout asks for, *captured* what was taken; *tax* is the gateway's own,
+    contained in *total* or added to it, as was asked for.  *customer_ref* is what the gateway calls
+    the buyer.
     """
 
     gateway: str
@@ -238,6 +258,7 @@ class PaymentSnapshot:
     failure: str | None = None
     fee: Money | None = None
     tax: Money | None = None
+    customer_ref: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

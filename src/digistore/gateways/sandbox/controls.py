@@ -19,9 +19,9 @@ from digistore.gateways.port import (
 )
 from digistore.gateways.sandbox import events, moves, names
 from digistore.gateways.sandbox.faults import Faults
-from digistore.gateways.sandbox.signing import Signer
 from digistore.gateways.sandbox.storage import Worlds
 from digistore.gateways.sandbox.world import Checkout, Fact, Refund, Told
+from digistore.gateways.signing import Signer
 from digistore.money import Money
 
 SignedEvent: TypeAlias = tuple[bytes, dict[str, str]]

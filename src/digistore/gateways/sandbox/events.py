@@ -12,8 +12,8 @@ from typing import Any
 from digistore.clock import EPOCH, to_micros
 from digistore.errors import MalformedEvent
 from digistore.gateways.sandbox import names
-from digistore.gateways.sandbox.strict_json import read_object
 from digistore.gateways.sandbox.world import Checkout, Fact, Kind
+from digistore.gateways.strict_json import read_object
 
 TYPES: Mapping[Kind, tuple[str, str]] = {
     Kind.PAID: ("checkout.paid", "payment.succeeded"),

@@ -17,6 +17,7 @@ from digistore.errors import (
     GatewayKeyConflict,
     Invalid,
 )
+from digistore.gateways.checks import check_amount, check_sums
 from digistore.gateways.port import (
     Cap,
     CheckoutRef,
@@ -33,12 +34,11 @@ from digistore.gateways.port import (
     Whose,
 )
 from digistore.gateways.sandbox import events, moves, names
-from digistore.gateways.sandbox.checks import check_amount, check_sums
 from digistore.gateways.sandbox.controls import Call, Controls
 from digistore.gateways.sandbox.faults import Fault
-from digistore.gateways.sandbox.signing import Signer
 from digistore.gateways.sandbox.storage import FileWorlds, MemoryWorlds
 from digistore.gateways.sandbox.world import Checkout, World
+from digistore.gateways.signing import Signer
 
 T = TypeVar("T")
 
@@ -46,6 +46,7 @@ PAGE = 100  # checkouts in one answer of poll
 
 _LACKS = {Cap.CAPTURE_ON_RETURN, Cap.TAX, Cap.MERCHANT_OF_RECORD, Cap.REFUND_APPROVAL}
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_SHORTEST_SECRET = 16
 _CURSOR = re.compile(r"[0-9]{1,18}")
 # Known to everybody, which is fine where no money can be moved: see GatewayProfile.livemode.
 _WELL_KNOWN_SECRET = "sandbox-secret-that-everybody-knows"  # noqa: S105
@@ -93,7 +94,13 @@ class SandboxGateway(Controls):
             name=name,
             worlds=MemoryWorlds() if path is None else FileWorlds(Path(path)),
             clock=clock,
-            signer=Signer(webhook_secret, tolerance),
+            signer=Signer(
+                "Sandbox-Signature",
+                webhook_secret,
+                tolerance,
+                is_secret=lambda secret: len(secret.strip()) >= _SHORTEST_SECRET,
+                wanted=f"webhook_secret must have {_SHORTEST_SECRET} characters or more",
+            ),
             refunds_pend=refunds_pend,
         )
         self._path = path
@@ -122,7 +129,7 @@ class SandboxGateway(Controls):
             GatewayKeyConflict: the key was used for another request.
             GatewayRejected: the lines do not sum to the total, or the split's fee is above it.
         """
-        check_amount(request.total, self._profile.money)
+        check_amount("the sandbox", request.total, self._profile.money)
         key = request.idempotency_key
         return self._told(
             self._answer("create_checkout", key, lambda world, now: self._open(world, request, now))

@@ -91,7 +91,7 @@ class Cashier:
             return_url=return_url,
             cancel_url=cancel_url,
             ttl=self._settings.checkout_ttl,
-            namespace=self._settings.namespace,
+            namespace=(profile.namespace if profile else "") or self._settings.namespace,
             fingerprint=request_fingerprint(
                 drafts, currency, name, terms.billing, terms.consents, terms.metadata, extra
             ),

@@ -44,7 +44,7 @@ from digistore.orders.service.cashier import Cashier, Terms
 from digistore.orders.service.settling import Settling
 from digistore.orders.tables import orders
 from digistore.paging import Page, checked_limit, page_of
-from digistore.users import Acting, Actor, Role, UserRef
+from digistore.users import Acting, Actor, UserRef
 
 if TYPE_CHECKING:
     from digistore.database import Database
@@ -230,19 +230,6 @@ class AsyncOrders:
         )
 
     # What payments ask.
-
-    async def sold_by(self, acting: Acting) -> frozenset[str]:
-        """Return the ids of the orders of what *acting* sells.
-
-        Raises:
-            Forbidden: no seller.
-        """
-        if Role.SELLER not in acting.roles:
-            raise Forbidden(
-                "only sellers and operators see what needs a decision", reason="seller_needed"
-            )
-        rows = await self._database.rows(select(orders.c.id).where(orders.c.seller_id == acting.id))
-        return frozenset(row.id for row in rows)
 
     async def _for_sale(self, items: Sequence[ProductRef]) -> list[Product]:
         if isinstance(items, str | Product):

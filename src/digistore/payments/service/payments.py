@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from digistore.blocking import Blocking, blocking
+from digistore.database.keyset import oldest_first, place_of
 from digistore.errors import (
     Forbidden,
     Invalid,
@@ -20,6 +21,8 @@ from digistore.ids import id_text
 from digistore.money import Money
 from digistore.orders import Order, OrderLine, OrderRef, OrderState
 from digistore.orders.reads import load_order, order_ref
+from digistore.orders.tables import orders
+from digistore.paging import Page, checked_limit, page_of
 from digistore.payments.models import (
     Action,
     ActionRef,
@@ -50,6 +53,7 @@ from digistore.payments.service.refunds import (
 )
 from digistore.payments.service.webhooks import Inbox
 from digistore.payments.tables import payment_actions
+from digistore.users import Role
 
 if TYPE_CHECKING:
     from digistore.database import Database
@@ -190,23 +194,34 @@ class AsyncPayments(Refunding):
         """
         return await self._reconciler.run(since, progress, limit)
 
-    async def needing_action(self, actor: Actor) -> tuple[Action, ...]:
-        """Return what waits for a decision, oldest first; sellers see what concerns their orders.
+    async def needing_action(
+        self, actor: Actor, *, after: str | None = None, limit: int = 20
+    ) -> Page[Action]:
+        """Return a page of what waits for a decision, oldest first.
+
+        Sellers see what concerns their orders, operators all.
+
+        Args:
+            actor: who asks.
+            after: the ``next`` of the page before.
+            limit: 1 to 100.
 
         Raises:
             Forbidden: a customer.
         """
-        acting = await self._users.acting(actor)
-        statement = (
-            select(payment_actions)
-            .where(payment_actions.c.open_key == 1)
-            .order_by(payment_actions.c.created_at, payment_actions.c.id)
+        acting, many = await self._users.acting(actor), checked_limit(limit)
+        open_ones = select(payment_actions).where(payment_actions.c.open_key == 1)
+        if not acting.is_operator:
+            if Role.SELLER not in acting.roles:
+                message = "only sellers and operators see what needs a decision"
+                raise Forbidden(message, reason="seller_needed")
+            sold = select(orders.c.id).where(orders.c.seller_id == acting.id)
+            open_ones = open_ones.where(payment_actions.c.order_id.in_(sold))
+        statement = oldest_first(
+            open_ones, payment_actions.c.created_at, payment_actions.c.id, after, many
         )
-        rows = await self._database.rows(statement)
-        if acting.is_operator:
-            return tuple(action_of(row) for row in rows)
-        sold = await self._orders.sold_by(acting)
-        return tuple(action_of(row) for row in rows if row.order_id in sold)
+        found = [action_of(row) for row in await self._database.rows(statement)]
+        return page_of(found, many, lambda action: place_of(action.created_at, action.id))
 
     async def resolve(
         self,

@@ -1,4 +1,4 @@
-"""What a strict provider refuses, so that tests of shops notice it before money is lost."""
+"""What providers refuse, so that shops hear of it before anything is sent."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from digistore.gateways.port import CheckoutRequest, MoneyRules
 from digistore.money import Money
 
 
-def check_amount(total: Money, rules: MoneyRules) -> None:
-    """Make sure that *total* can be paid.
+def check_amount(gateway: str, amount: Money, rules: MoneyRules) -> None:
+    """Make sure that *amount* can be paid at *gateway*.
 
     Raises:
         AmountNotSupported: it cannot; carries what could be, just below and above it.
     """
-    reason = rules.reason(total)
+    reason = rules.reason(amount)
     if reason is not None:
-        message = f"the sandbox cannot take {total} ({reason})"
-        raise AmountNotSupported(message, nearest=rules.nearest(total))
+        message = f"{gateway} cannot take {amount} ({reason})"
+        raise AmountNotSupported(message, nearest=rules.nearest(amount))
 
 
 def check_sums(request: CheckoutRequest) -> None:
