@@ -1,4 +1,4 @@
-"""A bad network and a bad day at Stripe, on demand: which of the next requests fail, and how."""
+"""A bad network and a provider's bad day, on demand: which of the next requests fail, and how."""
 
 from __future__ import annotations
 
