@@ -59,11 +59,14 @@ class Faults:
         with self._lock:
             self._planned.extend([planned] * times)
 
-    def take(self, method: str, path: str) -> FaultName | None:
-        """Return the fault of this request, which is then over."""
+    def take(self, method: str, path: str, *, spared: bool = False) -> FaultName | None:
+        """Return the fault of this request, which is then over.
+
+        One that is *spared* meets only faults that were planned for its path.
+        """
         with self._lock:
             for planned in self._planned:
-                if planned.falls_on(method, path):
+                if planned.falls_on(method, path) and not (spared and planned.path is None):
                     self._planned.remove(planned)
                     return planned.name
         return None
