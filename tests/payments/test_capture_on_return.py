@@ -33,7 +33,7 @@ class PayPalShop(Shop):
         return self.store.payments.handle_webhook("paypal", *signed)
 
     def deliver_all(self, **wire: Any) -> None:
-        self.double.deliver(lambda *message: self.deliver(message), **wire)  # type: ignore[arg-type]
+        self.double.deliver(lambda *message: self.deliver(message), **wire)
 
     def state(self, checkout: Checkout) -> OrderState:
         return self.store.orders.get(SYSTEM, checkout.order.id).state
