@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -50,15 +48,6 @@ def over(double: StripeDouble, clock: FrozenClock, **changed: Any) -> StripeGate
     return StripeGateway(**(given | changed))
 
 
-@contextmanager
-def a_world(**changed: Any) -> Iterator[tuple[StripeDouble, StripeGateway, FrozenClock]]:
-    clock = FrozenClock()
-    with StripeDouble(clock=clock) as double:
-        gateway = over(double, clock, **changed)
-        yield double, gateway, clock
-        run(gateway.close())
-
-
 def a_request(now: datetime, name: str = "att_1", total: Money = PRICE) -> CheckoutRequest:
     return CheckoutRequest(
         reference=name,
@@ -74,37 +63,9 @@ def a_request(now: datetime, name: str = "att_1", total: Money = PRICE) -> Check
     )
 
 
-def opened(
-    gateway: StripeGateway, clock: FrozenClock, name: str = "att_1", total: Money = PRICE
-) -> PaymentSnapshot:
-    return run(gateway.create_checkout(a_request(clock(), name, total)))
-
-
-def now_of(gateway: StripeGateway, checkout: PaymentSnapshot) -> PaymentSnapshot:
-    return run(gateway.fetch(CheckoutRef(checkout.checkout_id)))
-
-
-def paid(
-    double: StripeDouble,
-    gateway: StripeGateway,
-    clock: FrozenClock,
-    name: str = "att_1",
-    total: Money = PRICE,
-) -> PaymentSnapshot:
-    checkout = opened(gateway, clock, name, total)
-    double.pay(checkout)
-    return now_of(gateway, checkout)
-
-
 def a_refund(of: PaymentSnapshot, money: Money, name: str = "ref_1") -> RefundRequest:
     assert of.payment_id is not None
     return RefundRequest(of.payment_id, money, name, f"rf:{name}", reason="not as described")
-
-
-def refund(
-    gateway: StripeGateway, of: PaymentSnapshot, money: Money, name: str = "ref_1"
-) -> RefundSnapshot:
-    return run(gateway.refund(a_refund(of, money, name)))
 
 
 def signature(body: bytes, at: datetime, secret: str = SECRET, sent: str | None = None) -> str:
@@ -146,3 +107,37 @@ def an_event(
 
 def body_of(event: object) -> bytes:
     return json.dumps(event).encode()
+
+
+class World:
+    """A gateway over a double, with the clock that both go by."""
+
+    def __init__(self, double: StripeDouble, gateway: StripeGateway, clock: FrozenClock) -> None:
+        self.double = double
+        self.gateway = gateway
+        self.clock = clock
+
+    def request(self, name: str = "att_1", total: Money = PRICE) -> CheckoutRequest:
+        return a_request(self.clock(), name, total)
+
+    def opened(self, name: str = "att_1", total: Money = PRICE) -> PaymentSnapshot:
+        return run(self.gateway.create_checkout(self.request(name, total)))
+
+    def now(self, checkout: PaymentSnapshot) -> PaymentSnapshot:
+        return run(self.gateway.fetch(CheckoutRef(checkout.checkout_id)))
+
+    def paid(self, name: str = "att_1", total: Money = PRICE) -> PaymentSnapshot:
+        checkout = self.opened(name, total)
+        self.double.pay(checkout)
+        return self.now(checkout)
+
+    def refund(self, of: PaymentSnapshot, money: Money, name: str = "ref_1") -> RefundSnapshot:
+        return run(self.gateway.refund(a_refund(of, money, name)))
+
+    def sent(self, method: str, path: str) -> list[dict[str, Any]]:
+        """The parameters of all requests of that kind, un-nested."""
+        return [
+            dict(one.parameters)
+            for one in self.double.requests
+            if (one.method, one.path) == (method, path)
+        ]

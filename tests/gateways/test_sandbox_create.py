@@ -42,6 +42,7 @@ def test_the_sandbox_is_a_gateway_that_is_never_live() -> None:
         Cap.TAX,
         Cap.MERCHANT_OF_RECORD,
         Cap.REFUND_APPROVAL,
+        Cap.CUSTOMERS,
     }
 
 

@@ -29,6 +29,7 @@ class Cap(StrEnum):
     TAX = "tax"
     MERCHANT_OF_RECORD = "merchant_of_record"
     LOCAL_VERIFY = "local_verify"
+    CUSTOMERS = "customers"
 
 
 class PayState(StrEnum):

@@ -84,6 +84,7 @@ class PaymentFacts:
     created_at: datetime
     tax: int = 0
     fee: int | None = None
+    customer: str | None = None
     disposition: Disposition | None = None
     cover_key: int | None = None
     covered_total: int | None = None
@@ -94,6 +95,10 @@ class PaymentFacts:
     disputed: int = 0
     received_at: datetime | None = None
     version: int = 0
+
+    def tax_on_top_of(self, price: int) -> int:
+        """The gateway's own tax as far as it came on top of *price*, not out of it."""
+        return min(self.tax, max(0, self.asked - price))
 
     @property
     def left(self) -> int:

@@ -46,6 +46,7 @@ payments = Table(
     Column("captured", Amount, nullable=False),
     Column("tax", Amount, nullable=False),
     Column("fee", Amount),
+    Column("customer", Prose, info={"personal": "what the gateway calls the buyer"}),
     Column("disposition", Word),
     Column("cover_key", Integer),
     Column("covered_total", Amount),

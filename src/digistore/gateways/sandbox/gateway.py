@@ -44,7 +44,13 @@ T = TypeVar("T")
 
 PAGE = 100  # checkouts in one answer of poll
 
-_LACKS = {Cap.CAPTURE_ON_RETURN, Cap.TAX, Cap.MERCHANT_OF_RECORD, Cap.REFUND_APPROVAL}
+_LACKS = {
+    Cap.CAPTURE_ON_RETURN,
+    Cap.TAX,
+    Cap.MERCHANT_OF_RECORD,
+    Cap.REFUND_APPROVAL,
+    Cap.CUSTOMERS,
+}
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _SHORTEST_SECRET = 16
 _CURSOR = re.compile(r"[0-9]{1,18}")

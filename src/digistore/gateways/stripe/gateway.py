@@ -81,6 +81,7 @@ _CAPABILITIES = frozenset(
         Cap.POLL,
         Cap.IDEMPOTENT,
         Cap.LOCAL_VERIFY,
+        Cap.CUSTOMERS,
     }
 )
 _EXPANDED = ["payment_intent.latest_charge.balance_transaction"]
@@ -279,7 +280,7 @@ class StripeGateway:
         Raises:
             Invalid: the *cursor* is none of ours.
         """
-        place = _CURSOR.fullmatch(cursor or "events:")
+        place = _CURSOR.fullmatch("events:" if cursor is None else cursor)
         if place is None:
             raise Invalid("give the cursor as poll returned it", fields={"cursor": "malformed"})
         params: Object = {"limit": PAGE, "created": {"gte": _seconds(since - EVENTS_LAG)}}

@@ -49,10 +49,14 @@ def check_extra(extra: Mapping[str, JSON]) -> None:
     Raises:
         ConfigError: one of them might.
     """
-    strange = sorted(str(name) for name in extra.keys() - EXTRAS)
+    strange = _strange(extra)
     if strange:
         message = f"extra may not set {', '.join(strange)}; it may set {', '.join(sorted(EXTRAS))}"
         raise ConfigError(message)
+
+
+def _strange(extra: Mapping[str, JSON]) -> list[str]:
+    return sorted(str(name) for name in extra.keys() - EXTRAS)
 
 
 def session_params(
@@ -62,8 +66,12 @@ def session_params(
 
     Raises:
         AmountNotSupported: a line cannot be written without rounding.
-        GatewayRejected: too many lines, or metadata that does not fit.
+        GatewayRejected: too many lines, metadata that does not fit, or an extra that might change
+            an amount or a mark of ours.
     """
+    if _strange(request.extra):
+        message = f"extra may not set {', '.join(_strange(request.extra))}"
+        raise GatewayRejected(message, provider_code="extra")
     metadata = _metadata(request)
     lines = [line for line in request.lines if line.total]
     if len(lines) > _MOST_LINES:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from digistore.clock import EPOCH
+from digistore.errors import GatewayRejected
 from digistore.gateways.port import (
     DisputeSnapshot,
     PaymentSnapshot,
@@ -112,12 +113,18 @@ def _tax(session: Object) -> Money | None:
 
 
 def _fee(intent: object, captured: Money | None) -> Money | None:
-    """Return what Stripe keeps, unless it settles in another currency than was paid."""
+    """Return what Stripe keeps; not if that is of another currency, or has no whole minor units.
+
+    It is told for the books alone, so it must never stand in the way of the payment.
+    """
     charge = _dict(_dict(intent).get("latest_charge"))
     moved = _dict(charge.get("balance_transaction"))
     if captured is None or moved.get("currency") != captured.currency.lower():
         return None
-    return from_wire(moved.get("fee"), moved["currency"])
+    try:
+        return from_wire(moved.get("fee"), moved["currency"])
+    except GatewayRejected:
+        return None
 
 
 def _failure(intent: object) -> str | None:

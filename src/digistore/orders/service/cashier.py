@@ -9,7 +9,7 @@ from pydantic import Field
 
 from digistore.errors import AmountNotSupported, Busy, Invalid, InvalidTransition
 from digistore.fields import AsciiKey, Input, SmallMetadata
-from digistore.gateways import GatewayProfile, PaymentGateway
+from digistore.gateways import Cap, GatewayProfile, PaymentGateway
 from digistore.money import Money
 from digistore.orders.kinds import Draft, Kind, LineKind
 from digistore.orders.models import Billing, Checkout, Consent, OrderState
@@ -80,6 +80,9 @@ class Cashier:
         buyer_id = acting.user_id()
         buyer = (await self._users.load_many([buyer_id]))[buyer_id]
         name = profile.name if profile else None
+        known = None
+        if profile is not None and Cap.CUSTOMERS in profile.capabilities:
+            known = await self._settling.customer_at(profile, buyer_id)
         return Wish(
             buyer_id=buyer_id,
             seller_id=seller_id,
@@ -100,6 +103,7 @@ class Cashier:
             metadata=terms.metadata,
             idempotency_key=terms.idempotency_key,
             customer_email=buyer.email,
+            customer_ref=known,
         )
 
     async def open(

@@ -49,6 +49,7 @@ class Wish:
     metadata: Mapping[str, JsonValue] = field(default_factory=dict)
     idempotency_key: str | None = None
     customer_email: str | None = None
+    customer_ref: str | None = None
 
     @property
     def total(self) -> int:
@@ -223,6 +224,7 @@ async def add_attempt(tx: Transaction, order_id: str, wish: Wish, profile: Gatew
         expires_at=tx.now + wish.ttl,
         idempotency_key=key,
         customer_email=wish.customer_email,
+        customer_ref=wish.customer_ref,
         metadata={"order": order_id},
     )
     await tx.rows(
@@ -260,6 +262,7 @@ def request_to_json(request: CheckoutRequest) -> dict[str, JSON]:
         "expires_at": to_micros(request.expires_at),
         "idempotency_key": request.idempotency_key,
         "customer_email": request.customer_email,
+        "customer_ref": request.customer_ref,
         "metadata": dict(request.metadata),
     }
 
@@ -280,5 +283,6 @@ def request_from_json(stored: Mapping[str, Any]) -> CheckoutRequest:
         expires_at=from_micros(stored["expires_at"]),
         idempotency_key=stored["idempotency_key"],
         customer_email=stored["customer_email"],
+        customer_ref=stored.get("customer_ref"),
         metadata=stored["metadata"],
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from digistore.database import Transaction
-    from digistore.gateways import PaymentSnapshot
+    from digistore.gateways import GatewayProfile, PaymentSnapshot
 
 
 class Settling(Protocol):
@@ -20,6 +20,9 @@ class Settling(Protocol):
 
     async def close(self, order_id: str, actor: str, cause: str, *, cancel: bool) -> None:
         """End an open order that its gateway can no longer have paid."""
+
+    async def customer_at(self, profile: GatewayProfile, buyer_id: str) -> str | None:
+        """Return what a gateway has called a buyer when they last paid, ``None`` if never."""
 
     async def paid_by(self, order_id: str) -> tuple[str, int]:
         """Return the gateway of the covering payment and what went back, in minor units."""

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 KEY_MARGIN = timedelta(hours=4)  # a key is not repeated in the last hours of its life
 POLL_MARGIN = timedelta(hours=1)
+ROUNDS = 2  # of attempts in one call: the second where the first turned out to be worth nothing
+CUSTOMER_MISSING = "customer_missing"  # what gateways say of a customer who was deleted there
 RETRIES = (
     timedelta(0),
     timedelta(minutes=1),
@@ -75,15 +77,18 @@ class Starter:
         Raises:
             GatewayError: with the order's id; an unknown outcome is ``GatewayUnavailable``.
         """
-        attempt = await live_attempt(self._database, order_id)
-        if attempt is None:
-            attempt = await self._database.transact(lambda tx: _renew(tx, order_id))
-        if attempt is None:
-            return None
-        if attempt.state in {"creating", "unknown"}:
-            await self.finish(attempt)
+        for _ in range(ROUNDS):
             attempt = await live_attempt(self._database, order_id)
-        return None if attempt is None or attempt.url is None else str(attempt.url)
+            if attempt is None:
+                attempt = await self._database.transact(lambda tx: _renew(tx, order_id))
+            if attempt is None:
+                return None
+            if attempt.state in {"creating", "unknown"}:
+                await self.finish(attempt)
+                attempt = await live_attempt(self._database, order_id)
+            if attempt is not None:
+                return None if attempt.url is None else str(attempt.url)
+        return None
 
     async def finish(self, attempt: AnyRow) -> None:
         """Find out what became of an unanswered attempt: repeat it, or look for it."""
@@ -111,14 +116,19 @@ class Starter:
         try:
             snapshot = await port(gateway.create_checkout(request))
         except (GatewayUnavailable, GatewayRateLimited) as error:
-            # Refused before any work, or nobody knows: the attempt stays alive either way.
             unknown = isinstance(error, GatewayUnavailable)
+            if isinstance(error, GatewayUnavailable) and error.key_is_spent:
+                await self._look_for(gateway, attempt)
+                return
+            # Refused before any work, or nobody knows: the attempt stays alive either way.
             await self._database.transact(lambda tx: _wait(tx, attempt, unknown=unknown))
             error.order_id = attempt.order_id
             raise
         except (GatewayError, AmountNotSupported) as error:
             code = _code(error)
             await self._database.transact(lambda tx: _give_up(tx, attempt, "failed", code))
+            if code == CUSTOMER_MISSING and request.customer_ref is not None:
+                return  # the next attempt does without
             if isinstance(error, GatewayError):
                 error.order_id = attempt.order_id
             raise
@@ -226,6 +236,8 @@ async def _renew(tx: Transaction, order_id: str) -> AnyRow | None:
     attempt_id = tx.new_id("att")
     key = f"co:{attempt_id}"
     request = replace(request_from_json(last.request), reference=attempt_id, idempotency_key=key)
+    if last.failure == CUSTOMER_MISSING:
+        request = replace(request, customer_ref=None)
     copied = ("order_id", "gateway", "livemode", "account", "amount", "currency")
     await tx.rows(
         insert(payment_attempts).values(

@@ -97,7 +97,7 @@ def assign_refunds(book: Book, covering: PaymentFacts) -> None:
     total = sum(line.total for line in book.lines)
     # A refund may have found every line reserved by another one that was refused later, or its
     # payment may cover the order only since: it is assigned when there is something to assign.
-    surplus = covering.captured > total + covering.tax
+    surplus = covering.captured > total + covering.tax_on_top_of(total)
     late = any(left_on(book, line) for line in book.lines) and not surplus
     unassigned = [one for one in refunds if not one.assigned or (late and not one.lines)]
     all_back = sum(one.amount for one in refunds) >= total
@@ -131,6 +131,24 @@ def left_on(book: Book, line: LineFacts) -> int:
     """Return what of a line's money is neither back nor on its way back."""
     given = sum(one.lines.get(line.id, 0) for one in book.refunds if one.state in HOLDS)
     return max(0, line.total - given)
+
+
+def tax_left_on(book: Book, line: LineFacts) -> int:
+    """Return what of the gateway's tax on top of the price goes back with the rest of a line.
+
+    The gateway tells one sum for the whole order: it belongs to lines by what they cost.  With the
+    last line goes all that is left of it, so that nothing stays behind.
+    """
+    order, covering, left = book.order, book.covering, left_on(book, line)
+    if order is None or covering is None or not left:
+        return 0
+    on_top = covering.tax_on_top_of(order.total)
+    if not on_top:
+        return 0
+    others = [one for one in book.lines if one.id != line.id]
+    if not any(left_on(book, one) for one in others):
+        return min(on_top, max(0, covering.left - left))
+    return on_top * left // order.total
 
 
 def spread_refund(book: Book, refund: RefundFacts, lines: Sequence[LineFacts]) -> None:

@@ -62,7 +62,8 @@ def give(book: Book, payment: PaymentFacts, verdict: Disposition) -> None:
     payment.covered_currency = book.order.currency
     payment.covered_livemode = book.order.livemode
     # The gateway's own tax may be contained in the price or added to it: both cover.
-    if payment.captured > book.order.total + payment.tax:
+    price = book.order.total
+    if payment.captured > price + payment.tax_on_top_of(price):
         book.act(ActionKind.OVERPAID, payment.id, payment)
 
 

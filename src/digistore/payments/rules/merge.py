@@ -148,6 +148,7 @@ def _climb(
         payment.tax = max(payment.tax, snapshot.tax.amount)
     if snapshot.fee is not None:
         payment.fee = snapshot.fee.amount
+    payment.customer = snapshot.customer_ref or payment.customer
 
 
 def _count_in(book: Book, payment: PaymentFacts, currency: str) -> None:

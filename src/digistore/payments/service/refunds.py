@@ -37,7 +37,7 @@ from digistore.orders.service.starting import KEY_MARGIN, next_try
 from digistore.orders.tables import order_lines
 from digistore.payments.book import Book, LineFacts, PaymentFacts, RefundFacts
 from digistore.payments.models import ActionKind, RefundStatus
-from digistore.payments.rules.derive import left_on, spread_refund
+from digistore.payments.rules.derive import left_on, spread_refund, tax_left_on
 from digistore.payments.tables import payments, refunds
 from digistore.settings import Effect
 
@@ -81,7 +81,7 @@ def request(book: Book, wish: RefundWish) -> RefundFacts:
     lines = [line for line in book.lines if wish.line_id in {None, line.id}]
     left = payment.left
     if wish.line_id is not None:
-        left = min(left, sum(left_on(book, line) for line in lines))
+        left = min(left, sum(left_on(book, line) + tax_left_on(book, line) for line in lines))
     remains = Money.from_minor(left, payment.currency)
     if wish.amount is not None and wish.amount.currency != payment.currency:
         raise Invalid(f"the payment was in {payment.currency}", fields={"amount": "currency"})
@@ -198,6 +198,8 @@ class Refunder:
                 )
             )
         except (GatewayUnavailable, GatewayRateLimited) as error:
+            if isinstance(error, GatewayUnavailable) and error.key_is_spent:
+                return await self._look_for(gateway, refund)
             unknown = isinstance(error, GatewayUnavailable)
             await self._database.transact(lambda tx: _wait(tx, refund, unknown=unknown))
             return None

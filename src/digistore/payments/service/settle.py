@@ -17,10 +17,10 @@ from sqlalchemy import Executable, or_, select, update
 from digistore.audit import Change, record
 from digistore.database import AnyRow
 from digistore.errors import NotFound
-from digistore.gateways import PaymentSnapshot, Whose
+from digistore.gateways import GatewayProfile, PaymentSnapshot, Whose
 from digistore.ids import new_id
 from digistore.orders.kinds import Heard, Kind, LineKind, SoldLine
-from digistore.orders.tables import payment_attempts
+from digistore.orders.tables import orders, payment_attempts
 from digistore.orders.writes import lock_order, set_outcome
 from digistore.payments.book import Book, PaymentFacts
 from digistore.payments.models import ActionKind, PaymentState
@@ -262,6 +262,19 @@ class Settle:
                 attempt.next_check_at = book.now
 
         await self.apply(order_id, None, end, actor, cause)
+
+    async def customer_at(self, profile: GatewayProfile, buyer_id: str) -> str | None:
+        """Return what a gateway has called a buyer when they last paid, ``None`` if never."""
+        row = await self._database.first(
+            select(payments.c.customer)
+            .join(orders, orders.c.id == payments.c.order_id)
+            .where(orders.c.buyer_id == buyer_id)
+            .where(payments.c.gateway == profile.name, payments.c.livemode == profile.livemode)
+            .where(payments.c.account == profile.account, payments.c.customer.is_not(None))
+            .order_by(payments.c.id.desc())
+            .limit(1)
+        )
+        return None if row is None else str(row.customer)
 
     async def paid_by(self, order_id: str) -> tuple[str, int]:
         """Return the gateway of the covering payment and what went back, in minor units."""

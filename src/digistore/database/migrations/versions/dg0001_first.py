@@ -739,6 +739,7 @@ def upgrade() -> None:
         sa.Column("captured", Amount(), nullable=False),
         sa.Column("tax", Amount(), nullable=False),
         sa.Column("fee", Amount()),
+        sa.Column("customer", Prose()),
         sa.Column("disposition", Word()),
         sa.Column("cover_key", sa.Integer()),
         sa.Column("covered_total", Amount()),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
 from digistore.errors import InvalidTransition
-from digistore.testing.stripe.objects import charges, intents, tax
+from digistore.testing.stripe.objects import charges, customers, intents, tax
 from digistore.testing.stripe.sdk import whole_hash
 from digistore.testing.stripe.world import Account, Object
 
@@ -42,6 +42,7 @@ def pay(account: Account, session: Object, outcome: Outcome, payer: Payer) -> Ob
     if session["amount_total"] == 0:
         session["payment_status"] = "no_payment_required"
         return _complete(account, session)
+    _remember(account, session)
     method = METHODS[outcome]
     intent = intents.begin(account, session, method)
     intent["payment_method"] = "pm_" + account.world.ids.next()
@@ -140,6 +141,14 @@ def _give_up(intent: Object, charge: Object, message: str) -> None:
 def _complete(account: Account, session: Object) -> Object:
     session |= {"status": "complete", "url": None}
     return account.tell("checkout.session.completed", session)
+
+
+def _remember(account: Account, session: Object) -> None:
+    """Make the buyer a customer, where the session asks for that and has none."""
+    if session["customer"] is None and session["customer_creation"] == "always":
+        told = session["customer_details"]
+        customer = customers.create(account, {"email": told["email"], "name": told["name"]}, "")
+        session["customer"] = customer["id"]
 
 
 def _details(account: Account, session: Object, payer: Payer) -> Object:

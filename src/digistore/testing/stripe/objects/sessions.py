@@ -41,6 +41,7 @@ _MODELLED = {
     "adaptive_pricing",
     "automatic_tax",
     "currency",
+    "customer_update",
     "expand",
     "expires_at",
     "invoice_creation",
@@ -217,6 +218,12 @@ def _check_buyer(account: Account, params: Object) -> None:
         raise invalid(message, param="customer")
     if "customer" in params:
         account.find("customer", params["customer"], "customer")
+        if "customer_creation" in params:
+            message = "`customer_creation` cannot be used with `customer`."
+            raise invalid(message, param="customer_creation")
+    elif "customer_update" in params:
+        message = "`customer_update` can only be used with `customer`."
+        raise invalid(message, param="customer_update")
     email = params.get("customer_email")
     if email is not None and not _EMAIL.fullmatch(email):
         message = f"Invalid email address: {email}"
