@@ -70,11 +70,12 @@ def test_what_is_sent_is_what_was_asked_for(world: World) -> None:
     money = {"currency_code": "EUR", "value": "29.00"}
     opened(gateway, clock)
     assert double.requests[-1].key == "co:att_1"
-    assert double.requests[-1].parameters == {
+    sent = double.requests[-1].parameters
+    assert len(sent["purchase_units"][0].pop("reference_id")) == 64
+    assert sent == {
         "intent": "CAPTURE",
         "purchase_units": [
             {
-                "reference_id": "default",
                 "custom_id": "shop:att_1",
                 "invoice_id": "att_1",
                 "amount": money | {"breakdown": {"item_total": money}},
@@ -138,15 +139,25 @@ def test_the_same_key_tells_how_the_checkout_stands_by_now(world: World) -> None
     assert opened(gateway, clock).state is PayState.PAID
 
 
-@pytest.mark.parametrize("changed", [("att_2", PRICE), ("att_1", PRICE * 2)], ids=str)
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"reference": "att_2"},
+        {"total": PRICE * 2, "lines": (CheckoutLine("The Book", PRICE * 2),)},
+        {"lines": (CheckoutLine("Another Book", PRICE),)},
+        {"success_url": "https://shop.example/other"},
+        {"customer_email": None},
+        {"extra": {"locale": "fr-FR"}},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
 def test_a_key_of_another_request_is_a_conflict_although_paypal_does_not_say_so(
-    world: World, changed: tuple[str, Money]
+    world: World, changed: dict[str, Any]
 ) -> None:
     _, gateway, clock = world
     opened(gateway, clock)
-    request = replace(a_request(clock(), *changed), idempotency_key="co:att_1")
     with pytest.raises(GatewayKeyConflict):
-        run(gateway.create_checkout(request))
+        run(gateway.create_checkout(replace(a_request(clock()), **changed)))
 
 
 def test_a_long_key_is_shortened_the_same_way_each_time(world: World) -> None:

@@ -101,14 +101,17 @@ def test_what_is_older_than_paypals_memory_is_not_asked_for(world: World) -> Non
 @pytest.mark.parametrize(
     "cursor",
     [
-        " ",
+        "",
         "x",
         "events:",
         "events:a b",
+        "events:_w==",
+        "events:abc",
+        "events:../../v1/refunds",
         "transactions:",
         "transactions:2026-01-01T00:00:00Z",
         "transactions:2026-99-01T00:00:00Z:1",
-        "events:" + "x" * 501,
+        "events:" + "x" * 701,
     ],
 )
 def test_a_cursor_of_somebody_else_is_refused(world: World, cursor: str) -> None:

@@ -31,6 +31,7 @@ def test_it_is_a_payment_gateway() -> None:
         Cap.POLL,
         Cap.IDEMPOTENT,
         Cap.CAPTURE_ON_RETURN,
+        Cap.LOCAL_VERIFY,
     }
     assert Cap.DISPUTES not in a_gateway(disputes=False).profile.capabilities
     assert a_gateway(live=True).profile.livemode

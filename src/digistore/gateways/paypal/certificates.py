@@ -31,7 +31,7 @@ SIGNATURE = "PAYPAL-TRANSMISSION-SIG"
 CERTIFICATE = "PAYPAL-CERT-URL"
 ALGORITHM = "PAYPAL-AUTH-ALGO"
 
-EARLY = timedelta(minutes=5)  # how far a clock of PayPal's may be ahead
+EARLY = timedelta(minutes=5)  # how far a clock of PayPal's may be ahead, at most
 
 _ONLY_ALGORITHM = "SHA256withRSA"
 _PATH = re.compile(r"/v1/notifications/certs/[A-Za-z0-9._-]{1,100}")
@@ -93,7 +93,7 @@ class Verifier:
         sent = moment(signed.time)
         if sent is None:
             raise InvalidSignature(f"{TIME} is malformed")
-        if not now - self._tolerance <= sent <= now + EARLY:
+        if not now - self._tolerance <= sent <= now + min(self._tolerance, EARLY):
             raise InvalidSignature("the message is too old, or comes from the future")
         key = _key_of(await self._certificate(signed.url), now)
         texts = [signed.text(webhook_id, body) for webhook_id in self._webhook_ids]

@@ -76,6 +76,7 @@ _CAPABILITIES = frozenset(
         Cap.POLL,
         Cap.IDEMPOTENT,
         Cap.CAPTURE_ON_RETURN,
+        Cap.LOCAL_VERIFY,
     }
 )
 
@@ -199,11 +200,9 @@ class PayPalGateway:
         order = await self._client.ask(Call("POST", ORDERS, "checkout", body=body, key=key))
         if "amount" not in unit_of(order):  # a minimal answer, although more was asked for
             order = await self._order(id_of(order))
-        snapshot = self._told(order)
-        # A known key brings the order of before, whatever is asked for now.
-        if (snapshot.reference, snapshot.total) != (request.reference, request.total):
+        if unit_of(order).get("reference_id") != body["purchase_units"][0]["reference_id"]:
             raise GatewayKeyConflict("this idempotency key was sent with another request")
-        return snapshot
+        return self._told(order)
 
     async def fetch(self, ref: CheckoutRef | PaymentRef) -> PaymentSnapshot:
         """Ask for the truth, with all refunds and disputes.  Nothing is captured.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import re
 from dataclasses import dataclass
@@ -30,9 +31,10 @@ _LAG: Final = timedelta(hours=3)  # until a transaction is listed
 _EVENTS_LAG: Final = timedelta(hours=1)
 _EVENTS_PAGE, _TRANSACTIONS_PAGE = 100, 500
 _CURSOR = re.compile(
-    r"events(?::(?P<token>[A-Za-z0-9_.~%=+/-]{1,500}))?"
+    r"events(?::(?P<token>[A-Za-z0-9_=-]{1,700}))?"
     r"|transactions:(?P<start>[0-9TZ:-]{20}):(?P<page>[0-9]{1,6})"
 )
+_NOT_OURS = "give the cursor as poll returned it"
 _REVERSAL = "T11"  # the event codes of money that went back
 # https://developer.paypal.com/docs/transaction-search/transaction-event-codes/
 
@@ -50,10 +52,10 @@ class Poller:
         Raises:
             Invalid: the *cursor* is none of ours.
         """
-        place = _CURSOR.fullmatch(cursor or "events")
+        place = _CURSOR.fullmatch("events" if cursor is None else cursor)
         start = None if place is None or place["start"] is None else moment(place["start"])
         if place is None or (place["start"] is not None and start is None):
-            raise Invalid("give the cursor as poll returned it", fields={"cursor": "malformed"})
+            raise Invalid(_NOT_OURS, fields={"cursor": "malformed"})
         if start is not None:
             return await self._transactions(start, int(place["page"]), now)
         return await self._events(since, place["token"], now)
@@ -62,13 +64,13 @@ class Poller:
         begin = max(since - _EVENTS_LAG, now - _REACH)
         query = {"page_size": str(_EVENTS_PAGE), "start_time": _text(begin), "end_time": _text(now)}
         if token is not None:
-            query["next_page_token"] = token
+            query["next_page_token"] = _unpacked(token)
         found = await self.client.get(EVENTS_URL, "list", **query)
         listed = found.get("events")
         hints = [self._hint(one) for one in listed or () if isinstance(one, dict)]
         following = _next_token(found)
         if following is not None and hints:
-            return HintPage(_ours(hints), f"events:{following}")
+            return HintPage(_ours(hints), f"events:{_packed(following)}")
         if since >= now - _REACH:
             return HintPage(_ours(hints), None)
         # A backup was restored, or nobody has asked for a month.
@@ -136,6 +138,17 @@ def _next_token(found: Object) -> str | None:
             tokens = parse_qs(urlsplit(str(link.get("href"))).query).get("next_page_token")
             return tokens[0] if tokens else None
     return None
+
+
+def _packed(token: str) -> str:
+    return base64.urlsafe_b64encode(token.encode()).decode()
+
+
+def _unpacked(packed: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(packed).decode()
+    except ValueError:
+        raise Invalid(_NOT_OURS, fields={"cursor": "malformed"}) from None
 
 
 def _text(at: datetime) -> str:

@@ -6,6 +6,7 @@ A repeat must send the very same body, so it follows from the request and the se
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -56,18 +57,21 @@ def order_body(request: CheckoutRequest, extra: Mapping[str, JSON]) -> dict[str,
         message = f"PayPal takes marks of {LONGEST} characters at most"
         raise GatewayRejected(message, provider_code="reference")
     total = _on_the_wire(request.total)
-    unit = {
-        "reference_id": "default",
+    unit: dict[str, Any] = {
         "custom_id": custom_id,
         "invoice_id": request.reference,  # PayPal takes no second payment for the same one
         "amount": {**total, "breakdown": {"item_total": total}},
         "items": [_item(line) for line in request.lines if line.total],
     }
-    return {
+    body = {
         "intent": "CAPTURE",
         "purchase_units": [unit],
         "payment_source": {"paypal": _wallet(request, extra)},
     }
+    # PayPal answers a known key with the order of before, whatever is asked for now; so the order
+    # itself bears what it was made of.
+    unit["reference_id"] = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    return body
 
 
 def refund_body(request: RefundRequest, namespace: str) -> dict[str, Any]:

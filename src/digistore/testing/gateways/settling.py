@@ -39,10 +39,10 @@ class SettleContract:
         with pytest.raises(GatewayUnavailable):
             shop.checkout()
         checkout_id = shop.opened()
+        assert len(set(shop.world.sent) - {""}) == 1
         shop.world.pay(checkout_id)
         shop.hears_all(checkout_id)
         assert shop.has_access()
-        assert len(set(shop.world.sent) - {""}) == 1
 
     def test_17_paid_opens_and_is_told_once(self, shop: ContractShop) -> None:
         checkout_id = shop.opened()

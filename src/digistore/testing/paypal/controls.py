@@ -39,7 +39,12 @@ class Controls:
     # The buyer.
 
     def pay(
-        self, checkout: Payable, outcome: Outcome = "paid", *, email: str | None = None
+        self,
+        checkout: Payable,
+        outcome: Outcome = "paid",
+        *,
+        email: str | None = None,
+        amount: str | None = None,
     ) -> SignedEvent:
         """Let the buyer approve, and return what PayPal would POST to the shop's webhook.
 
@@ -51,6 +56,8 @@ class Controls:
             outcome: what the capture will come to: ``delayed`` money (an eCheck) is on its way
                 until `clear`; what is ``declined`` stays open for another way to pay.
             email: the buyer's, if not the one that the shop told.
+            amount: what the capture takes, as decimal text, if it is not all of it: PayPal never
+                takes less, and a shop must notice if it ever does.
 
         Raises:
             Invalid: there is no such outcome.
@@ -67,7 +74,7 @@ class Controls:
                 if told is None or not same or order["status"] == "VOIDED":
                     raise InvalidTransition("order", order["status"], "APPROVED")
                 return self._postman.sign(told)
-            return self._postman.sign(orders.approve(self._world, order, outcome, email))
+            return self._postman.sign(orders.approve(self._world, order, outcome, email, amount))
 
     def clear(self, checkout: Payable, ok: bool = True) -> SignedEvent:  # noqa: FBT001, FBT002 - reads well: clear(checkout, ok=False)
         """Let delayed money arrive, or fail for good with ``ok=False``."""
@@ -259,7 +266,7 @@ class Controls:
         """Let another shop on the same account be paid; each call makes one more order."""
         with self._world.lock:
             order = orders.create(self._world, _elsewhere(self._world.ids.new()), "")
-            orders.approve(self._world, order, "paid", None)
+            orders.approve(self._world, order, "paid")
             orders.capture(self._world, {}, order["id"])
             return self._told(order["id"], "PAYMENT.CAPTURE.COMPLETED")
 

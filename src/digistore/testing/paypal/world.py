@@ -44,6 +44,7 @@ class Hidden:
     created_at: datetime
     funding: Outcome = "paid"
     approved_at: datetime | None = None
+    arrives: str | None = None  # decimal text, where it is not all of it
 
 
 @dataclass(slots=True)

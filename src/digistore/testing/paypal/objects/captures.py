@@ -16,12 +16,15 @@ REFUNDS_URL = "/v2/payments/refunds"
 
 _REFUNDABLE = frozenset({"COMPLETED", "PARTIALLY_REFUNDED"})
 _GONE = frozenset({"PENDING", "COMPLETED"})
+_MONEY_IS_GONE = frozenset({"RESOLVED_BUYER_FAVOUR", "ACCEPTED"})
 
 
 def make(world: World, order: Object, *, delayed: bool) -> Object:
     """Take the money of an order."""
     unit, capture_id = order["purchase_units"][0], world.ids.new()
-    code, value = unit["amount"]["currency_code"], money.value_of(unit["amount"])
+    arrives = world.hidden[order["id"]].arrives
+    code = unit["amount"]["currency_code"]
+    value = money.value_of(unit["amount"]) if arrives is None else Decimal(arrives)
     capture: Object = {
         "id": capture_id,
         "status": "PENDING" if delayed else "COMPLETED",
@@ -180,9 +183,10 @@ def _refunds(world: World, capture: Object, states: set[str] | frozenset[str]) -
 
 def _check_disputes(world: World, capture: Object, amount: Object | None) -> None:
     for ref, dispute in world.disputes.values():
-        if ref != capture["id"] or dispute["status"] == "RESOLVED":
+        outcome = dispute.get("dispute_outcome", {}).get("outcome_code")
+        if ref != capture["id"] or (outcome is not None and outcome not in _MONEY_IS_GONE):
             continue
-        if dispute["dispute_life_cycle_stage"] != "INQUIRY":
+        if outcome is not None or dispute["dispute_life_cycle_stage"] != "INQUIRY":
             message = "Refund is not permitted, as a chargeback exists for this capture."
             raise unprocessable("REFUND_NOT_PERMITTED_DUE_TO_CHARGEBACK", message)
         if amount is not None and money.value_of(amount) < left_of(world, capture):

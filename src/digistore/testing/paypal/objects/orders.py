@@ -111,7 +111,13 @@ def capture(world: World, _: Object, order_id: str) -> Object:
     return order
 
 
-def approve(world: World, order: Object, funding: Outcome, email: str | None) -> Object:
+def approve(
+    world: World,
+    order: Object,
+    funding: Outcome,
+    email: str | None = None,
+    arrives: str | None = None,
+) -> Object:
     """Let the buyer agree, and return the event that tells of it."""
     wallet = order["payment_source"]["paypal"]
     address = email or wallet.get("email_address") or "buyer@example.com"
@@ -129,7 +135,7 @@ def approve(world: World, order: Object, funding: Outcome, email: str | None) ->
         "update_time": world.now,
     }
     hidden = world.hidden[order["id"]]
-    hidden.funding, hidden.approved_at = funding, world.clock()
+    hidden.funding, hidden.approved_at, hidden.arrives = funding, world.clock(), arrives
     return world.tell("CHECKOUT.ORDER.APPROVED", "checkout-order", order, order["id"])
 
 
