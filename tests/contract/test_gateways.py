@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from digistore.testing.gateways import GatewayContract, World
+from digistore.testing.gateways.paypal import PayPalWorld
 from digistore.testing.gateways.sandbox import SandboxWorld
 from digistore.testing.gateways.stripe import StripeWorld
 from digistore.testing.stripe import StripeDouble
@@ -57,4 +58,11 @@ class TestStripe(GatewayContract):
     def world(self, request: pytest.FixtureRequest) -> Iterator[World]:
         kind = OverheardWorld if "test_35" in request.node.name else StripeWorld
         with kind() as world:
+            yield world
+
+
+class TestPayPal(GatewayContract):
+    @pytest.fixture
+    def world(self) -> Iterator[World]:
+        with PayPalWorld() as world:
             yield world

@@ -41,10 +41,10 @@ class SettleContract:
         with pytest.raises(GatewayUnavailable):
             shop.checkout()
         checkout_id = shop.opened()
+        assert len(set(shop.world.keys)) == 1
         shop.world.pay(checkout_id)
         shop.hears_all(checkout_id)
         assert shop.has_access()
-        assert len(set(shop.world.keys)) == 1
 
     def test_12_a_checkout_that_failed_at_the_provider_is_continued(
         self, shop: ContractShop

@@ -14,8 +14,8 @@ from digistore.gateways.stripe import StripeGateway
 from digistore.money import ISO_EXPONENTS, Money
 from digistore.testing.clock import FrozenClock
 from digistore.testing.gateways.world import About, Fault, SignedEvent, Strange, Variant, World
+from digistore.testing.loopback.faults import FaultName
 from digistore.testing.stripe import StripeDouble
-from digistore.testing.stripe.faults import FaultName
 from digistore.testing.stripe.money import THREE_DECIMAL, ZERO_DECIMAL
 
 NAMESPACE = "contract"

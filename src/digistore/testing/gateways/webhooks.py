@@ -50,13 +50,11 @@ class WebhookContract:
             with pytest.raises(ConfigError):
                 world.another(Variant(webhook_secrets=secret))
 
-    @pytest.mark.parametrize("tolerance", [0, -1, 3601, 10**9])
-    def test_26_a_tolerance_that_lets_all_in_is_refused_at_once(
-        self, world: World, tolerance: int
-    ) -> None:
+    def test_26_a_tolerance_that_lets_all_in_is_refused_at_once(self, world: World) -> None:
         needs(world, Cap.LOCAL_VERIFY)
-        with pytest.raises(ConfigError):
-            world.another(Variant(tolerance=tolerance))
+        for tolerance in (0, -1, world.longest_tolerance + 1, 10**9):
+            with pytest.raises(ConfigError):
+                world.another(Variant(tolerance=tolerance))
 
     def test_27_what_the_provider_says_is_heard(self, world: World) -> None:
         checkout = paid(world)

@@ -55,6 +55,7 @@ class World(ABC):
         secrets: what nobody may ever see: keys, and secrets of webhooks.
         webhook_secret: what `sign` signs with.
         spare_secret: another one of the same form.
+        longest_tolerance: how many seconds old an event may be, at most.
         packages: the provider's own packages, which nothing but a call may import.
     """
 
@@ -63,6 +64,7 @@ class World(ABC):
     price: Money = Money("29.00", "USD")
     secrets: tuple[str, ...] = ()
     webhook_secret: str = ""
+    longest_tolerance: int = 3600
     spare_secret: str = ""
     packages: tuple[str, ...] = ()
 
