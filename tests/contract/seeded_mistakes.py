@@ -167,8 +167,8 @@ MISTAKES = (
     Mistake(
         "only the newest secret is believed",
         "gateways/signing.py",
-        "self._keys = tuple(secret.encode() for secret in known)",
-        "self._keys = (known[0].encode(),)",
+        "digestmod=hashlib.sha256) for one in known)",
+        "digestmod=hashlib.sha256) for one in known[:1])",
         "test_28",
     ),
     Mistake(
