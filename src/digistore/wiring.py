@@ -207,7 +207,8 @@ def _by_name(
     for gateway in gateways:
         if settings.checkout_ttl > gateway.profile.key_ttl - KEY_MARGIN:
             raise ConfigError(
-                f"checkout_ttl is too long for {gateway.profile.name}'s idempotency keys"
+                f"checkout_ttl is too long for {gateway.profile.name}'s idempotency keys: at most "
+                f"{gateway.profile.key_ttl - KEY_MARGIN}"
             )
         if settings.checkout_ttl < gateway.profile.shortest_checkout:
             raise ConfigError(

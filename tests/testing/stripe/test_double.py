@@ -12,8 +12,8 @@ import pytest
 import stripe
 
 from digistore.testing import FrozenClock
+from digistore.testing.loopback.server import Server
 from digistore.testing.stripe import StripeDouble
-from digistore.testing.stripe.server import Server
 from tests.testing.stripe.kit import NOON, Shop, asked, client
 
 

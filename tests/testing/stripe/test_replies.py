@@ -9,9 +9,8 @@ import pytest
 import stripe
 from stripe.params.checkout import SessionCreateParams
 
+from digistore.testing.loopback.messages import Reply, Request
 from digistore.testing.stripe import StripeDouble
-from digistore.testing.stripe.api import Request
-from digistore.testing.stripe.idempotency import Reply
 from digistore.testing.stripe.objects.disputes import statuses
 from tests.testing.stripe.kit import Shop, asked, intent_of, line, told
 from tests.testing.stripe.walk import walk

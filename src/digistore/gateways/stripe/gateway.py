@@ -35,6 +35,7 @@ from digistore.gateways.port import (
     RefundSnapshot,
     Whose,
 )
+from digistore.gateways.settings import check_names, check_wire
 from digistore.gateways.signing import Signer
 from digistore.gateways.strict_json import LARGEST_BODY, too_large
 from digistore.gateways.stripe import settings
@@ -136,9 +137,9 @@ class StripeGateway:
         telemetry: bool | None = None,
         clock: Clock = utc_now,
     ) -> None:
-        settings.check_names(name, namespace)
+        check_names(name, namespace)
         live = settings.mode_of(api_key, livemode)
-        settings.check_wire(timeout, retries, api_base, live=live)
+        check_wire(timeout, retries, api_base, live=live)
         self._tax_behavior = settings.checked_tax_behavior(tax_behavior)
         self._extra = dict(extra or {})
         check_extra(self._extra)
@@ -279,7 +280,7 @@ class StripeGateway:
         Raises:
             Invalid: the *cursor* is none of ours.
         """
-        place = _CURSOR.fullmatch(cursor or "events:")
+        place = _CURSOR.fullmatch("events:" if cursor is None else cursor)
         if place is None:
             raise Invalid("give the cursor as poll returned it", fields={"cursor": "malformed"})
         params: Object = {"limit": PAGE, "created": {"gte": _seconds(since - EVENTS_LAG)}}

@@ -34,6 +34,7 @@ from digistore.payments.models import (
     WebhookOutcome,
 )
 from digistore.payments.service.actions import Resolution, action_of, resolve
+from digistore.payments.service.asking import Asker
 from digistore.payments.service.confirming import Confirmer, confirm_state
 from digistore.payments.service.elsewhere import (
     Received,
@@ -80,10 +81,17 @@ class AsyncPayments(Refunding):
         """Settle what *gateways* say about *orders*."""
         super().__init__(database, users, settle, Refunder(database, gateways, settle))
         self._orders = orders
-        self._inbox = Inbox(database, gateways, settle)
+        asker = Asker(database, gateways)
+        self._inbox = Inbox(database, gateways, settle, asker)
         self._confirmer = Confirmer(database, gateways, settle)
         self._reconciler = Reconciler(
-            database, gateways, settle, self._inbox, self._refunder, orders.cashier.starter
+            database,
+            gateways,
+            settle,
+            self._inbox,
+            self._refunder,
+            orders.cashier.starter,
+            asker,
         )
 
     async def handle_webhook(

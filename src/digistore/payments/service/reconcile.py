@@ -23,6 +23,7 @@ from digistore.orders.service.starting import Starter, next_try
 from digistore.orders.tables import orders, payment_attempts
 from digistore.orders.writes import ask_again, take_ticket
 from digistore.payments.models import ReconcileReport, WebhookResult
+from digistore.payments.service.asking import Asker
 from digistore.payments.service.refunds import UNSENT, Refunder
 from digistore.payments.service.webhooks import Inbox, Stored, hint_from_json
 from digistore.payments.tables import (
@@ -82,6 +83,7 @@ class Reconciler:
         inbox: Inbox,
         refunder: Refunder,
         starter: Starter,
+        asker: Asker,
     ) -> None:
         """Look behind every door of the shop."""
         self._database = database
@@ -90,6 +92,7 @@ class Reconciler:
         self._inbox = inbox
         self._refunder = refunder
         self._starter = starter
+        self._asker = asker
 
     async def run(
         self, since: datetime | None, progress: Progress | None, limit: int
@@ -163,8 +166,7 @@ class Reconciler:
         if await self._is_canceled(row.order_id):
             await self._starter.end_attempt(row.order_id, "reconcile")
             return
-        gateway = self._gateways[row.gateway]
-        snapshot = await port(gateway.fetch(CheckoutRef(row.checkout_id)))
+        snapshot = await self._asker.ask(row.gateway, CheckoutRef(row.checkout_id))
         await self._settle.settle(snapshot, ticket, "reconcile")
 
     async def _is_canceled(self, order_id: str) -> bool:

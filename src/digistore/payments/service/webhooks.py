@@ -32,6 +32,7 @@ from digistore.orders.service.starting import next_try
 from digistore.orders.writes import take_ticket
 from digistore.payments.book import Book
 from digistore.payments.models import ActionKind, WebhookOutcome, WebhookResult
+from digistore.payments.service.asking import Asker
 from digistore.payments.service.settle import find_attempt
 from digistore.payments.tables import payments, provider_events
 
@@ -57,12 +58,17 @@ class Inbox:
     """Takes messages in and settles what they hint at."""
 
     def __init__(
-        self, database: Database, gateways: Mapping[str, PaymentGateway], settle: Settle
+        self,
+        database: Database,
+        gateways: Mapping[str, PaymentGateway],
+        settle: Settle,
+        asker: Asker,
     ) -> None:
-        """Take messages of *gateways* in; settle by *settle*."""
+        """Take messages of *gateways* in; ask by *asker*, settle by *settle*."""
         self._database = database
         self._gateways = gateways
         self._settle = settle
+        self._asker = asker
 
     async def take(
         self, gateway_name: str, body: bytes, headers: Mapping[str, str]
@@ -129,7 +135,6 @@ class Inbox:
         self, gateway_name: str, hint: Hint, ticket: int | None = None
     ) -> tuple[PaymentSnapshot, int]:
         """Ask the gateway for the truth behind a hint, under a ticket drawn before asking."""
-        gateway = self._gateways[gateway_name]
         ref: CheckoutRef | PaymentRef
         if hint.checkout_id is not None:
             ref = CheckoutRef(hint.checkout_id)
@@ -141,7 +146,7 @@ class Inbox:
             checkout_id = hint.checkout_id or await self._checkout_of(gateway_name, hint)
             attempt = await find_attempt(self._database, gateway_name, hint.reference, checkout_id)
             if attempt is None:  # only the gateway knows which attempt a payment belongs to
-                first = await port(gateway.fetch(ref))
+                first = await self._asker.ask(gateway_name, ref)
                 attempt = await find_attempt(
                     self._database, gateway_name, first.reference, first.checkout_id
                 )
@@ -149,7 +154,7 @@ class Inbox:
                     return first, 0
             attempt_id = attempt.id
             ticket = await self._database.transact(lambda tx: take_ticket(tx, attempt_id))
-        return await port(gateway.fetch(ref)), ticket
+        return await self._asker.ask(gateway_name, ref), ticket
 
     async def _checkout_of(self, gateway_name: str, hint: Hint) -> str | None:
         """Return the checkout of a payment that is known here: it saves asking twice."""

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+from digistore.testing.loopback.faults import FaultName, Faults
+from digistore.testing.loopback.messages import Reply, Request
 from digistore.testing.stripe.errors import ApiError, BadParameters
 from digistore.testing.stripe.expansion import Expansion, check_paths
-from digistore.testing.stripe.faults import FaultName, Faults
 from digistore.testing.stripe.forms import Tree, read_form
-from digistore.testing.stripe.idempotency import Reply
 from digistore.testing.stripe.objects import sessions
 from digistore.testing.stripe.routes import INCLUDES, find_route
 from digistore.testing.stripe.sdk import api_version
@@ -22,17 +22,6 @@ from digistore.testing.stripe.validation import validate
 from digistore.testing.stripe.world import Account, Object, Origin, World
 
 _FORM = "application/x-www-form-urlencoded"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What came over the wire; names of headers are in lower case."""
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-    body: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from typing import Literal, TypeAlias, get_args
 from digistore.errors import Invalid, InvalidTransition, NotFound
 from digistore.gateways.port import CheckoutRef, PaymentSnapshot
 from digistore.gateways.sandbox.controls import HasCheckout, HasURL, Payable, SignedEvent
-from digistore.testing.stripe.delivery import Delivery, Endpoint, Postman, Wire
-from digistore.testing.stripe.faults import FaultName, Faults
+from digistore.testing.loopback.faults import FaultName, Faults
+from digistore.testing.loopback.wire import Delivery, Endpoint, Wire
+from digistore.testing.stripe.delivery import Postman
 from digistore.testing.stripe.objects import accounts, buying, disputes, refunds, sessions
 from digistore.testing.stripe.objects.buying import Outcome, Payer
 from digistore.testing.stripe.signing import Signer

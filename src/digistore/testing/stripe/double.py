@@ -9,13 +9,13 @@ from types import TracebackType
 from typing import Self
 
 from digistore.clock import Clock, utc_now
-from digistore.testing.stripe.api import Api, LoggedRequest, Request, read_parameters
+from digistore.testing.loopback.faults import Faults
+from digistore.testing.loopback.messages import Reply, Request
+from digistore.testing.loopback.server import Server
+from digistore.testing.stripe.api import Api, LoggedRequest, read_parameters
 from digistore.testing.stripe.controls import Controls
 from digistore.testing.stripe.errors import BadParameters
-from digistore.testing.stripe.faults import Faults
-from digistore.testing.stripe.idempotency import Reply
 from digistore.testing.stripe.objects import accounts
-from digistore.testing.stripe.server import Server
 from digistore.testing.stripe.signing import Signer
 from digistore.testing.stripe.world import World
 

@@ -6,26 +6,17 @@ begun, errors and 500s too; what was refused for its parameters alone is not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
 
+from digistore.testing.loopback.messages import Reply
 from digistore.testing.stripe.errors import ApiError, BadParameters
 
 TTL = timedelta(hours=24)
 LONGEST = 255  # characters of a key
 
 _KIND = "idempotency_error"
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What is sent back."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str]
 
 
 @dataclass(slots=True)

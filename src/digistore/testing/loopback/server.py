@@ -1,4 +1,4 @@
-"""The double as an HTTP server on loopback; one thread for each connection of the SDK."""
+"""A double as an HTTP server on loopback; one thread for each connection of a client."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Protocol
 
-from digistore.testing.stripe.api import Request
-from digistore.testing.stripe.idempotency import Reply
+from digistore.testing.loopback.messages import Reply, Request
 
 _LONGEST_BODY = 1 << 20
 
@@ -33,7 +32,7 @@ class Server(ThreadingHTTPServer):
         self.failures: list[BaseException] = []  # of the double itself, never of a client
         self._open: set[socket.socket] = set()
         self._lock = Lock()
-        self._thread = Thread(target=self.serve_forever, args=(0.01,), name="stripe-double")
+        self._thread = Thread(target=self.serve_forever, args=(0.01,), name="double")
 
     @property
     def url(self) -> str:
@@ -96,11 +95,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer()
 
+    def do_PATCH(self) -> None:
+        self._answer()
+
     def do_DELETE(self) -> None:
         self._answer()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-        """Say nothing: `StripeDouble.requests` tells more."""
+        """Say nothing: the requests of a double tell more."""
 
     def _answer(self) -> None:
         told = self.headers.get("Content-Length", "0")
@@ -120,7 +122,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Type", "application/json")
+        if "Content-Type" not in reply.headers:
+            self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
         self.wfile.write(reply.body)

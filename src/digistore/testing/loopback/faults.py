@@ -1,4 +1,4 @@
-"""A bad network and a bad day at Stripe, on demand: which of the next requests fail, and how."""
+"""A bad network and a provider's bad day, on demand: which of the next requests fail, and how."""
 
 from __future__ import annotations
 
@@ -59,11 +59,14 @@ class Faults:
         with self._lock:
             self._planned.extend([planned] * times)
 
-    def take(self, method: str, path: str) -> FaultName | None:
-        """Return the fault of this request, which is then over."""
+    def take(self, method: str, path: str, *, spared: bool = False) -> FaultName | None:
+        """Return the fault of this request, which is then over.
+
+        One that is *spared* meets only faults that were planned for its path.
+        """
         with self._lock:
             for planned in self._planned:
-                if planned.falls_on(method, path):
+                if planned.falls_on(method, path) and not (spared and planned.path is None):
                     self._planned.remove(planned)
                     return planned.name
         return None

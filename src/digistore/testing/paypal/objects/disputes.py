@@ -1,0 +1,116 @@
+"""Disputes: an inquiry, a claim, and an outcome that may be appealed.
+
+https://developer.paypal.com/docs/api/customer-disputes/v1/
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from digistore.testing.paypal import money
+from digistore.testing.paypal.errors import missing
+from digistore.testing.paypal.world import Object, World, text_of
+
+URL = "/v1/customer/disputes"
+OUTCOMES = {
+    "won": "RESOLVED_SELLER_FAVOUR",
+    "lost": "RESOLVED_BUYER_FAVOUR",
+    "closed": "CANCELED_BY_BUYER",
+}
+STAGES = ("INQUIRY", "CHARGEBACK", "PRE_ARBITRATION", "ARBITRATION")
+
+_LEFT_OUT = frozenset({"disputed_transactions", "dispute_outcome", "seller_response_due_date"})
+_TO_ANSWER = timedelta(days=10)
+
+
+def list_all(world: World, asked: Object, _: str) -> Object:
+    """Answer GET /v1/customer/disputes: how they ended is left out."""
+    wanted = asked.get("disputed_transaction_id")
+    listed = [
+        {name: value for name, value in dispute.items() if name not in _LEFT_OUT}
+        for ref, dispute in world.disputes.values()
+        if wanted in {None, ref}
+    ]
+    return {"items": listed[: int(asked.get("page_size", "10"))], "links": []}
+
+
+def retrieve(world: World, _: Object, dispute_id: str) -> Object:
+    """Answer GET /v1/customer/disputes/{id}."""
+    if dispute_id not in world.disputes:
+        raise missing("dispute_id")
+    return world.disputes[dispute_id][1]
+
+
+def begin(world: World, capture: Object, amount: dict[str, str], stage: str, reason: str) -> Object:
+    """Open a dispute, and return the event that tells of it."""
+    dispute_id = f"PP-R-{world.ids.new(3)}-{world.ids.new(8)}"
+    transaction: Object = {
+        "seller_transaction_id": capture["id"],
+        "buyer_transaction_id": world.ids.new(),
+        "create_time": capture["create_time"],
+        "transaction_status": "COMPLETED",
+        "gross_amount": capture["amount"],
+    }
+    if "invoice_id" in capture:
+        transaction["invoice_number"] = capture["invoice_id"]
+    if "custom_id" in capture:
+        transaction["custom"] = capture["custom_id"]
+    dispute: Object = {
+        "dispute_id": dispute_id,
+        "create_time": world.now,
+        "update_time": world.now,
+        "disputed_transactions": [transaction],
+        "reason": reason,
+        "status": "WAITING_FOR_SELLER_RESPONSE",
+        "dispute_state": "REQUIRED_ACTION",
+        "dispute_amount": amount,
+        "dispute_life_cycle_stage": stage,
+        "dispute_channel": "INTERNAL",
+        "seller_response_due_date": text_of(world.clock() + _TO_ANSWER),
+        "links": [world.link(f"{URL}/{dispute_id}", "self")],
+    }
+    world.disputes[dispute_id] = (capture["id"], dispute)
+    return _tell(world, "CREATED", dispute)
+
+
+def move(world: World, dispute: Object, stage: str, status: str = "UNDER_REVIEW") -> Object:
+    """Bring a dispute to a stage, again if need be: an outcome may be appealed."""
+    dispute |= {
+        "dispute_life_cycle_stage": stage,
+        "status": status,
+        "dispute_state": "UNDER_PAYPAL_REVIEW",
+        "update_time": world.now,
+    }
+    dispute.pop("dispute_outcome", None)
+    return _tell(world, "UPDATED", dispute)
+
+
+def resolve(world: World, dispute: Object, code: str) -> Object:
+    """Decide a dispute."""
+    outcome: Object = {"outcome_code": code}
+    if code == "RESOLVED_BUYER_FAVOUR":
+        outcome["amount_refunded"] = dispute["dispute_amount"]
+    dispute |= {
+        "status": "RESOLVED",
+        "dispute_state": "RESOLVED",
+        "dispute_outcome": outcome,
+        "update_time": world.now,
+    }
+    return _tell(world, "RESOLVED", dispute)
+
+
+def of(world: World, capture: Object, ref: str) -> list[Object]:
+    """Return the dispute of that id, or all of a capture, the newest first."""
+    known = [one for of, one in reversed(world.disputes.values()) if of == capture["id"]]
+    return [one for one in known if one["dispute_id"] == ref] or known
+
+
+def is_same(dispute: Object, amount: dict[str, str] | None) -> bool:
+    """Say whether a dispute is about that amount, or about any."""
+    told = dispute["dispute_amount"]
+    return amount is None or money.value_of(told) == money.value_of(amount)
+
+
+def _tell(world: World, what: str, dispute: Object) -> Object:
+    order_id, _ = world.captures[world.disputes[dispute["dispute_id"]][0]]
+    return world.tell(f"CUSTOMER.DISPUTE.{what}", "dispute", dispute, order_id)
