@@ -33,7 +33,8 @@ from digistore.payments.models import (
     ReconcileReport,
     WebhookOutcome,
 )
-from digistore.payments.service.actions import Resolution, action_of, resolve
+from digistore.payments.service.actions import ASSIGNABLE, Resolution, action_of, resolve
+from digistore.payments.service.assigning import Assigner
 from digistore.payments.service.confirming import Confirmer, confirm_state
 from digistore.payments.service.elsewhere import (
     Received,
@@ -82,6 +83,7 @@ class AsyncPayments(Refunding):
         self._orders = orders
         self._inbox = Inbox(database, gateways, settle)
         self._confirmer = Confirmer(database, gateways, settle)
+        self._assigner = Assigner(settle, orders.cashier.starter)
         self._reconciler = Reconciler(
             database, gateways, settle, self._inbox, self._refunder, orders.cashier.starter
         )
@@ -230,25 +232,41 @@ class AsyncPayments(Refunding):
         *,
         choice: Choice | str,
         reason: str,
+        order: OrderRef | None = None,
         lines: Sequence[OrderLineRef] | None = None,
     ) -> Action:
         """Decide about an entry by one of its ``choices``.  Decided so before, it stays.
+
+        Money that came for no order, or short, is assigned whole to an order that it covers: one
+        that was made for what came in, if need be. What that order sold opens at once, and a
+        checkout of it that is still open is ended at its gateway first.
 
         Args:
             actor: an operator or ``SYSTEM``.
             action: the entry.
             choice: what to do.
             reason: for the books.
-            lines: for ``assign``, the lines whose money went back.
+            order: to ``assign`` an ``orphan`` or ``underpaid`` payment, the order it pays for.
+            lines: to ``assign`` an ``unassigned_reversal``, the lines whose money went back.
 
         Raises:
-            Invalid: a choice that the entry does not have, or lines of another order.
-            InvalidTransition: it was decided otherwise.
+            Forbidden: neither an operator nor ``SYSTEM``.
+            Invalid: a choice that the entry does not have, lines of another order, or an order
+                that costs more than came in, in another currency or mode.
+            InvalidTransition: it was decided otherwise; or the order is paid or canceled, or part
+                of the money is back or disputed.
             NotRefundable: there is nothing to give back.
+            NotFound: no such entry or order.
         """
         acting = await self._users.acting(actor)
         acting.require_operator("decide about money")
         found = await action_row(self._database, id_text("action", action, Action))
+        if found.kind in ASSIGNABLE and choice == Choice.ASSIGN:
+            said = checked(_ReasonInput, reason=reason).reason
+            await self._assigner.assign(found, await self._target(order, lines), said, acting.label)
+            return action_of(await action_row(self._database, found.id))
+        if order is not None:
+            raise Invalid("no order is needed for this", fields={"order": "unexpected"})
         resolution = Resolution(
             action_id=found.id,
             choice=_choice(choice),
@@ -269,6 +287,13 @@ class AsyncPayments(Refunding):
         return action_of(await action_row(self._database, found.id))
 
     # Within.
+
+    async def _target(self, order: OrderRef | None, lines: Sequence[OrderLineRef] | None) -> Order:
+        if order is None:
+            raise Invalid("name the order that was paid for", fields={"order": "missing"})
+        if lines is not None:
+            raise Invalid("money covers an order whole", fields={"lines": "unexpected"})
+        return await load_order(self._database, order_ref(order))
 
     async def _by_operator(self, actor: Actor, order: OrderRef, what: str) -> tuple[Acting, Order]:
         acting = await self._users.acting(actor)
