@@ -96,14 +96,14 @@ def take_over(book: Book, source: Book, wanted: Assignment) -> None:
     action = next(one for one in source.actions if one.id == wanted.action_id)
     payment = next(one for one in source.payments if one.id == wanted.payment_id)
     _refuse(book, action, payment)
+    refunds, disputes = source.refunds_of(payment), source.disputes_of(payment)
     actions = [one for one in source.actions if one.payment_id == payment.id]
-    told = [*source.refunds_of(payment), *source.disputes_of(payment)]
-    for entry in (payment, *told, *actions):
-        book.before[entry.id] = source.before[entry.id]
     book.payments.append(payment)
-    book.refunds += source.refunds_of(payment)
-    book.disputes += source.disputes_of(payment)
+    book.refunds += refunds
+    book.disputes += disputes
     book.actions += actions
+    moved = {payment.id, *(one.id for told in (refunds, disputes, actions) for one in told)}
+    book.before |= {known: entry for known, entry in source.before.items() if known in moved}
     payment.order_id = wanted.to_order
     for one in actions:
         one.order_id = wanted.to_order
