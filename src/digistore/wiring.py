@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, select
@@ -15,6 +16,7 @@ from digistore.database import AnyRow, Database
 from digistore.database.migrations import check_schema, migrate
 from digistore.doctor import Doctor, DoctorReport
 from digistore.downloads import AsyncDownloads
+from digistore.downloads.log import downloads_of_order
 from digistore.entitlements import AsyncEntitlements, ProductLines
 from digistore.entitlements.tables import purchased_products
 from digistore.errors import ConfigError
@@ -106,7 +108,14 @@ class Shop:
         settle = Settle(database, kinds, settings)
         self.orders = AsyncOrders(database, self.users, self.gateways, kinds, settle, settings)
         self.entitlements = AsyncEntitlements(database, self.users, settle.ask_about_standby)
-        self.payments = AsyncPayments(database, self.users, self.gateways, self.orders, settle)
+        self.payments = AsyncPayments(
+            database,
+            self.users,
+            self.gateways,
+            self.orders,
+            settle,
+            partial(downloads_of_order, database),
+        )
         self.support = AsyncSupport(
             database,
             self.users,

@@ -76,6 +76,7 @@ class Dispute(Model):
     payment_id: PaymentId
     amount: Money
     state: DisputeState
+    reason: str | None = None
     evidence_due: datetime | None = None
 
 
@@ -113,7 +114,8 @@ HINTS: Mapping[ActionKind, str] = {
     ),
     ActionKind.ORPHAN: (
         "The gateway took money for an order that is not known here, or not at this gateway. Find"
-        " its buyer there, then assign it to their order or refund it; keep it if it came for something else."
+        " its buyer there, then assign it to their order or refund it; keep it if it came for"
+        " something else."
     ),
     ActionKind.LATE: (
         "The order was canceled before its money came. Accept it and the order is paid, or refund"

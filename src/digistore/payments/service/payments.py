@@ -23,6 +23,7 @@ from digistore.orders import Order, OrderLine, OrderRef, OrderState
 from digistore.orders.reads import load_order, order_ref
 from digistore.orders.tables import orders
 from digistore.paging import Page, checked_limit, page_of
+from digistore.payments.evidence import DisputeEvidence
 from digistore.payments.models import (
     Action,
     ActionRef,
@@ -41,6 +42,7 @@ from digistore.payments.service.elsewhere import (
     ReceivedInput,
     receive,
 )
+from digistore.payments.service.gathering import DownloadsOf, Gatherer
 from digistore.payments.service.lookup import (
     action_row,
     payment_of,
@@ -77,12 +79,14 @@ class AsyncPayments(Refunding):
         gateways: Mapping[str, PaymentGateway],
         orders: AsyncOrders,
         settle: Settle,
+        downloads_of: DownloadsOf,
     ) -> None:
-        """Settle what *gateways* say about *orders*."""
+        """Settle what *gateways* say about *orders*; *downloads_of* reads the log of one."""
         super().__init__(database, users, settle, Refunder(database, gateways, settle))
         self._orders = orders
         self._inbox = Inbox(database, gateways, settle)
         self._confirmer = Confirmer(database, gateways, settle)
+        self._gatherer = Gatherer(database, users, orders, downloads_of)
         self._assigner = Assigner(settle, orders.cashier.starter)
         self._reconciler = Reconciler(
             database, gateways, settle, self._inbox, self._refunder, orders.cashier.starter
@@ -286,6 +290,24 @@ class AsyncPayments(Refunding):
             await self._refunder.send(refund_id)
         return action_of(await action_row(self._database, found.id))
 
+    async def evidence(self, actor: Actor, order: OrderRef) -> DisputeEvidence:
+        """Gather what a bank wants to see when a payment is disputed, as data.
+
+        The order with its billing and consents, the receipt, money, access and why, downloads,
+        and the messages of paid support: about this order alone. It is personal data throughout;
+        ``model_dump_json()`` makes a file of it.
+
+        Args:
+            actor: the seller, an operator or ``SYSTEM``; the user agents of downloads are shown
+                to the latter two only.
+            order: paid or not.
+
+        Raises:
+            Forbidden: the buyer.
+            NotFound: no such order, or not theirs to see.
+        """
+        return await self._gatherer.gather(actor, order)
+
     # Within.
 
     async def _target(self, order: OrderRef | None, lines: Sequence[OrderLineRef] | None) -> Order:
@@ -320,3 +342,4 @@ class Payments(Blocking[AsyncPayments]):
     reconcile = blocking(AsyncPayments.reconcile)
     needing_action = blocking(AsyncPayments.needing_action)
     resolve = blocking(AsyncPayments.resolve)
+    evidence = blocking(AsyncPayments.evidence)
