@@ -115,6 +115,7 @@ class Shop:
             self.orders,
             settle,
             partial(downloads_of_order, database),
+            settings,
         )
         self.support = AsyncSupport(
             database,

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from digistore.database import Database
     from digistore.orders import AsyncOrders
     from digistore.payments.service.settle import Settle
+    from digistore.settings import Settings
     from digistore.users import Acting, Actor, AsyncUsers
 
 
@@ -80,11 +81,13 @@ class AsyncPayments(Refunding):
         orders: AsyncOrders,
         settle: Settle,
         downloads_of: DownloadsOf,
+        settings: Settings,
     ) -> None:
         """Settle what *gateways* say about *orders*; *downloads_of* reads the log of one."""
         super().__init__(database, users, settle, Refunder(database, gateways, settle))
         self._orders = orders
-        self._inbox = Inbox(database, gateways, settle)
+        later = settings.webhooks == "later"
+        self._inbox = Inbox(database, gateways, settle, later=later)
         self._confirmer = Confirmer(database, gateways, settle)
         self._gatherer = Gatherer(database, users, orders, downloads_of)
         self._assigner = Assigner(settle, orders.cashier.starter)
@@ -106,7 +109,9 @@ class AsyncPayments(Refunding):
             headers: the request's headers, names in any case.
 
         Returns:
-            What to answer: 200, or 503 for "stored, but the gateway could not be asked".
+            What to answer: 200, or 503 for "stored, but the gateway could not be asked". With
+            ``Settings.webhooks = "later"`` the gateway is not asked here: what is stored is
+            settled by the next ``run_due`` or ``reconcile``.
 
         Raises:
             InvalidSignature, MalformedEvent: answer 400; nothing is stored.

@@ -12,19 +12,17 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Executable, or_, select, update
+from sqlalchemy import Executable, select, update
 
 from digistore.audit import Change, record
-from digistore.database import AnyRow
 from digistore.errors import InvalidTransition, NotFound
 from digistore.gateways import PaymentSnapshot, Whose
 from digistore.ids import new_id
 from digistore.orders.kinds import Heard, Kind, LineKind, SoldLine
-from digistore.orders.tables import payment_attempts
 from digistore.orders.writes import lock_order, set_outcome
 from digistore.payments.book import Book, PaymentFacts
 from digistore.payments.models import ActionKind, PaymentState
-from digistore.payments.reading import read_book, read_orphan
+from digistore.payments.reading import find, read_book, read_orphan
 from digistore.payments.rules.derive import (
     MONEY_IS_BACK,
     ask_about,
@@ -336,42 +334,6 @@ async def _read(
     if order_id is not None:
         return await read_book(reader, book, order_id)
     return await read_orphan(reader, book, payment_id)
-
-
-async def find(
-    reader: Database | Reader, snapshot: PaymentSnapshot
-) -> tuple[str | None, str | None]:
-    """Return the order that a snapshot is about, and its payment if that is known."""
-    attempt = await find_attempt(reader, snapshot.gateway, snapshot.reference, snapshot.checkout_id)
-    known = await reader.first(
-        select(payments.c.id, payments.c.order_id).where(
-            payments.c.gateway == snapshot.gateway,
-            payments.c.livemode == snapshot.livemode,
-            payments.c.account == snapshot.account,
-            payments.c.ref == snapshot.payment_id,
-        )
-    )
-    if known is not None:  # whose a payment is never changes
-        return known.order_id, known.id
-    return (attempt.order_id if attempt else None), None
-
-
-async def find_attempt(
-    reader: Database | Reader, gateway: str, reference: str | None, checkout_id: str | None
-) -> AnyRow | None:
-    """Return the attempt that a reference or a checkout names, ``None`` where neither is given.
-
-    Of an attempt that nobody has answered yet the checkout is NULL: no message speaks of it.
-    """
-    if reference is None and checkout_id is None:
-        return None
-    named = payment_attempts.c.id == reference
-    opened = (payment_attempts.c.checkout_id == (checkout_id or "")) & (
-        payment_attempts.c.gateway == gateway
-    )
-    return await reader.first(
-        select(payment_attempts).where(or_(named, opened)).order_by(named.desc())
-    )
 
 
 def _merged(heard: Sequence[Heard]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from digistore.orders.service.starting import next_try
 from digistore.orders.writes import take_ticket
 from digistore.payments.book import Book
 from digistore.payments.models import ActionKind, WebhookOutcome, WebhookResult
-from digistore.payments.service.settle import find_attempt
+from digistore.payments.reading import find_attempt
 from digistore.payments.tables import provider_events
 
 if TYPE_CHECKING:
@@ -57,12 +57,18 @@ class Inbox:
     """Takes messages in and settles what they hint at."""
 
     def __init__(
-        self, database: Database, gateways: Mapping[str, PaymentGateway], settle: Settle
+        self,
+        database: Database,
+        gateways: Mapping[str, PaymentGateway],
+        settle: Settle,
+        *,
+        later: bool,
     ) -> None:
-        """Take messages of *gateways* in; settle by *settle*."""
+        """Take messages of *gateways* in; settle by *settle*, or *later* by ``reconcile``."""
         self._database = database
         self._gateways = gateways
         self._settle = settle
+        self._only_stores = later
 
     async def take(
         self, gateway_name: str, body: bytes, headers: Mapping[str, str]
@@ -94,6 +100,8 @@ class Inbox:
         if stored is None:
             await self._flag(event)
             return WebhookOutcome(status=OK, result=WebhookResult.REPEATED)
+        if self._only_stores:
+            return WebhookOutcome(status=OK, result=WebhookResult.STORED)
         return await self.work(stored)
 
     async def work(self, stored: Stored) -> WebhookOutcome:
