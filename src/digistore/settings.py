@@ -54,6 +54,8 @@ class Settings(BaseModel):
         access: what reversals do to access.
         checkout_ttl: how long an open checkout can be paid, 30 minutes to 24 hours.
         duplicates: a second payment for what is owned is refunded by itself, or asked about.
+        webhooks: a provider's message is settled before it is answered; or, for hosts whose worker
+            runs ``run_due`` all the time, ``later``: it is stored and answered at once.
         required_consents: kinds of consent without which no checkout begins.
         legal_entity: who the house is, for its receipts and its taxes.
         receipt_issuer: who issues receipts: each order's seller, or the house for all of them.
@@ -77,6 +79,7 @@ class Settings(BaseModel):
         default=timedelta(hours=12), ge=timedelta(minutes=30), le=timedelta(hours=24)
     )
     duplicates: Literal["refund", "ask"] = "refund"
+    webhooks: Literal["now", "later"] = "now"
     required_consents: frozenset[str] = frozenset()
     legal_entity: LegalEntity | None = None
     receipt_issuer: Literal["seller", "house"] = "seller"

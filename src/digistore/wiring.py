@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, select
@@ -16,6 +17,7 @@ from digistore.database import AnyRow, Database
 from digistore.database.migrations import check_schema, migrate
 from digistore.doctor import Doctor, DoctorReport
 from digistore.downloads import AsyncDownloads
+from digistore.downloads.log import downloads_of_order
 from digistore.entitlements import AsyncEntitlements, ProductLines
 from digistore.entitlements.moving import MovePurchases
 from digistore.entitlements.tables import purchased_products
@@ -116,7 +118,15 @@ class Shop:
         settle = Settle(database, kinds, settings)
         self.orders = AsyncOrders(database, self.users, self.gateways, kinds, settle, settings, tax)
         self.entitlements = AsyncEntitlements(database, self.users, settle.ask_about_standby)
-        self.payments = AsyncPayments(database, self.users, self.gateways, self.orders, settle)
+        self.payments = AsyncPayments(
+            database,
+            self.users,
+            self.gateways,
+            self.orders,
+            settle,
+            partial(downloads_of_order, database),
+            settings,
+        )
         self.support = AsyncSupport(
             database,
             self.users,

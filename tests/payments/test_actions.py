@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,12 +13,24 @@ from digistore import SYSTEM
 from digistore.blocking import run
 from digistore.errors import Forbidden, Invalid, InvalidTransition, NotFound, NotRefundable
 from digistore.gateways import CheckoutRef, RefundSnapshot, RefundState
+from digistore.ids import ActionId
 from digistore.orders import Checkout
 from digistore.payments import Action
-from digistore.payments.models import ActionKind, Choice
+from digistore.payments.models import HINTS, ActionKind, Choice
 from digistore.payments.service.actions import CHOICES
+from digistore.payments.tables import payment_actions
 from tests.conftest import Shop
-from tests.payments.asking import access, action, calls, events, given_back, record, usd, waiting
+from tests.payments.asking import (
+    RECEIVED,
+    access,
+    action,
+    calls,
+    events,
+    given_back,
+    record,
+    usd,
+    waiting,
+)
 
 
 def underpaid(shop: Shop, title: str = "Async Python", seller: Any = None) -> Action:
@@ -31,9 +45,29 @@ def test_every_kind_has_choices_and_every_choice_is_known() -> None:
     assert all(choices and set(choices) <= set(Choice) for choices in CHOICES.values())
 
 
+@pytest.mark.parametrize("kind", list(ActionKind))
+def test_every_entry_says_in_plain_words_what_to_do_next(kind: ActionKind) -> None:
+    entry = Action(
+        id=ActionId("act_1"), kind=kind, subject="x", choices=CHOICES[kind], created_at=RECEIVED
+    )
+    assert entry.hint.endswith(".")
+    for choice in entry.choices:  # each way out is named
+        assert re.search(rf"\b{choice}", entry.hint, re.IGNORECASE)
+    assert "hint" not in entry.model_dump()
+    assert "hint" not in payment_actions.c
+
+
+def test_the_documentation_lists_every_kind_with_its_hint_and_choices() -> None:
+    page = Path(__file__).parents[2] / "docs" / "explanation" / "money.md"
+    lines = page.read_text(encoding="utf-8").splitlines()
+    for kind, hint in HINTS.items():
+        choices = ", ".join(f"`{choice}`" for choice in CHOICES[kind])
+        assert lines.count(f"| `{kind}` | {hint} | {choices} |") == 1
+
+
 def test_an_entry_says_what_it_is_about_and_what_can_be_chosen(shop: Shop) -> None:
     found = underpaid(shop)
-    assert (found.kind, found.choices) == ("underpaid", ("refund", "keep"))
+    assert (found.kind, found.choices) == ("underpaid", ("refund", "assign", "keep"))
     assert found.order_id is not None
     assert found.payment_id == found.subject
     assert (found.created_at, found.resolved_at, found.choice) == (shop.clock(), None, None)
@@ -85,7 +119,7 @@ def test_only_operators_decide(shop: Shop) -> None:
 
 def test_a_choice_that_an_entry_does_not_have_is_refused(shop: Shop) -> None:
     found = underpaid(shop)
-    for choice in ("accept", "assign", "retry", "burn", ""):
+    for choice in ("accept", "retry", "burn", ""):
         with pytest.raises(Invalid) as caught:
             shop.store.payments.resolve(shop.operator, found, choice=choice, reason="x")
         assert caught.value.fields == {"choice": "unknown"}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from digistore import SYSTEM, Money, Product
+from digistore import Money, Product
 from digistore.blocking import run
 from digistore.errors import GatewayUnavailable, InvalidTransition, NotRefundable
 from digistore.gateways import CheckoutLine, CheckoutRequest
@@ -370,14 +370,3 @@ def test_a_bank_may_want_money_back_that_has_no_order(shop: Shop) -> None:
         shop.store.payments.resolve(shop.operator, found, choice="refund", reason="x")
     decide(shop, "orphan", "keep")
     assert waiting(shop) == []
-
-
-@pytest.mark.xfail(reason="resolve takes no order: an orphan cannot be assigned", strict=True)
-def test_money_without_an_order_can_be_assigned_to_one(shop: Shop) -> None:
-    book = shop.product()
-    checkout = shop.checkout(book)
-    orphan(shop)
-    shop.store.payments.resolve(  # type: ignore[call-arg]
-        SYSTEM, action(shop, "orphan"), choice="assign", reason="x", order=checkout.order
-    )
-    assert access(shop, book) == "live"

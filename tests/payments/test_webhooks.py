@@ -290,3 +290,53 @@ def test_a_known_message_costs_no_call_of_the_gateway(shop: Shop) -> None:
     before = calls(shop, "fetch")
     shop.deliver(signed)
     assert calls(shop, "fetch") == before
+
+
+# Later: for hosts with a worker.
+
+
+@pytest.fixture
+def patient(shop_with: Callable[..., Shop]) -> Shop:
+    """A shop that stores what it is told and settles it when it has time."""
+    return shop_with(webhooks="later")
+
+
+def test_told_to_settle_later_it_only_stores(patient: Shop) -> None:
+    book = patient.product()
+    signed = patient.sandbox.pay(patient.checkout(book))
+    asked = len(calls(patient, "fetch"))
+    for _ in range(2):  # the provider may say it again before anybody has looked
+        answer = patient.deliver(signed)
+        assert (answer.status, answer.result) == (200, WebhookResult.STORED)
+    assert (len(calls(patient, "fetch")), access(patient, book)) == (asked, "not_purchased")
+    assert [status for _, status in inbox(patient)] == ["received"]
+
+
+@pytest.mark.parametrize("worker", ["run_due", "reconcile"])
+def test_what_was_stored_is_settled_by_the_worker(patient: Shop, worker: str) -> None:
+    book = patient.product()
+    signed = patient.sandbox.pay(patient.checkout(book))
+    patient.deliver(signed)
+    patient.store.run_due() if worker == "run_due" else patient.store.payments.reconcile()
+    assert access(patient, book) == "live"
+    assert [status for _, status in inbox(patient)] == ["done"]
+    assert patient.deliver(signed).result is WebhookResult.REPEATED
+
+
+def test_what_was_stored_is_not_forgotten_while_the_gateway_is_silent(patient: Shop) -> None:
+    book = patient.product()
+    patient.deliver(patient.sandbox.pay(patient.checkout(book)))
+    patient.sandbox.fail_next("timeout", method="fetch")
+    patient.sandbox.fail_next("timeout", method="poll")
+    patient.store.run_due()
+    assert [status for _, status in inbox(patient)] == ["received"]
+    patient.clock.go(hours=1)
+    patient.store.run_due()
+    assert access(patient, book) == "live"
+
+
+def test_what_is_no_message_of_ours_is_never_stored_for_later(patient: Shop) -> None:
+    body, _ = patient.sandbox.pay(patient.checkout(patient.product()))
+    with pytest.raises(InvalidSignature):
+        patient.deliver((body, {}))
+    assert inbox(patient) == []

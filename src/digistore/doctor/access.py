@@ -70,6 +70,10 @@ CHECKS = (
                   WHERE a.order_id = o.id AND a.checkout_id = m.checkout_id
                     AND a.gateway = m.gateway AND a.account = m.account
                     AND a.livemode = m.livemode
+              ) OR EXISTS (
+                  SELECT 1 FROM digistore_payment_actions said
+                  WHERE said.payment_id = m.id AND said.order_id = o.id
+                    AND said.kind IN ('orphan', 'underpaid') AND said.choice = 'assign'
               ))
         )
         """,

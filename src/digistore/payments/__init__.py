@@ -4,6 +4,7 @@ It owns payments, refunds, disputes and the messages that told of them. It must 
 anything itself: it tells the line kinds what became of the money.
 """
 
+from digistore.payments.evidence import DisputeEvidence, EvidenceCustomer, EvidenceDownload
 from digistore.payments.models import (
     Action,
     ActionKind,
@@ -34,6 +35,9 @@ __all__ = [
     "Confirmation",
     "Disposition",
     "Dispute",
+    "DisputeEvidence",
+    "EvidenceCustomer",
+    "EvidenceDownload",
     "OrderLineRef",
     "Payment",
     "PaymentState",

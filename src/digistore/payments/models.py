@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
@@ -75,6 +76,7 @@ class Dispute(Model):
     payment_id: PaymentId
     amount: Money
     state: DisputeState
+    reason: str | None = None
     evidence_due: datetime | None = None
 
 
@@ -96,6 +98,66 @@ class ActionKind(StrEnum):
     STANDBY_PAID = "standby_paid"
     GIFT_STANDBY = "gift_standby"
     EVENT_CONFLICT = "event_conflict"
+
+
+HINTS: Mapping[ActionKind, str] = {
+    ActionKind.DUPLICATE: (
+        "The order was paid a second time. Refund this payment, or keep it if the buyer wants that;"
+        " money received elsewhere you send back yourself: record_refund."
+    ),
+    ActionKind.UNDERPAID: (
+        "Less came in than the order asks for, so nothing opened. Refund it, assign it to an"
+        " order that costs no more than what came in, or keep it with a word to the buyer."
+    ),
+    ActionKind.WRONG_CURRENCY: (
+        "The money is in another currency than the order, so nothing opened. Refund it and let the"
+        " buyer pay again, or keep it as they agree."
+    ),
+    ActionKind.ORPHAN: (
+        "The gateway took money for an order that is not known here, or not at this gateway. Find"
+        " its buyer there, then assign it to their order or refund it; keep it if it came for"
+        " something else."
+    ),
+    ActionKind.LATE: (
+        "The order was canceled before its money came. Accept it and the order is paid, or refund"
+        " it."
+    ),
+    ActionKind.OVERPAID: (
+        "The order is paid and its lines are open, but more came in than it costs. Refund the"
+        " surplus or keep it."
+    ),
+    ActionKind.AMOUNT_CHANGED: (
+        "The gateway told another amount for this payment than before; the higher one counts."
+        " Compare both there, then close this by keeping it."
+    ),
+    ActionKind.OVER_REFUND: (
+        "More of this payment went back than it brought in. Ask the gateway why, then close this by"
+        " keeping it."
+    ),
+    ActionKind.REFUND_FAILED: (
+        "A refund did not reach the buyer, and the money is here again. Retry it, or pay the buyer"
+        " in another way and keep it."
+    ),
+    ActionKind.REFUND_REQUESTED: (
+        "The buyer asks for the money back and says why. Refund it, or keep it and answer them."
+    ),
+    ActionKind.UNASSIGNED_REVERSAL: (
+        "Part of an order's money went back or was lost, and the gateway does not say for which of"
+        " its lines. Assign it to those lines: their access follows."
+    ),
+    ActionKind.SUPPORT_WITHOUT_ACCESS: (
+        "Support was paid for a product that its buyer cannot open at present. Refund it, or accept"
+        " once the access is live again."
+    ),
+    ActionKind.STANDBY_PAID: (
+        "The buyer has this product already, by another purchase that counts. Refund the second"
+        " one, or keep it: it steps in when the first one ends."
+    ),
+    ActionKind.EVENT_CONFLICT: (
+        "One message id of the gateway came with two contents; only the first was used. Check who"
+        " sends messages in its name, then close this by keeping it."
+    ),
+}
 
 
 class Choice(StrEnum):
@@ -121,6 +183,11 @@ class Action(Model):
     created_at: datetime
     resolved_at: datetime | None = None
     choice: Choice | None = None
+
+    @property
+    def hint(self) -> str:
+        """What to do next, in plain words; they follow from the kind and are stored nowhere."""
+        return HINTS[self.kind]
 
 
 class WebhookResult(StrEnum):

@@ -1,14 +1,14 @@
-"""Reading the book of an order, or of a payment without one, from the database."""
+"""Finding what a message is about, and reading its book: of an order, or a payment without one."""
 
 from __future__ import annotations
 
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from digistore.database import AnyRow
-from digistore.gateways import DisputeState
+from digistore.gateways import DisputeState, PaymentSnapshot
 from digistore.orders.discounts.redeeming import redemption_of
 from digistore.orders.kinds import Kind, Outcome
 from digistore.orders.tables import order_lines, orders, payment_attempts
@@ -39,6 +39,42 @@ if TYPE_CHECKING:
     from digistore.database import Database, Reader
 
 A = TypeVar("A")
+
+
+async def find(
+    reader: Database | Reader, snapshot: PaymentSnapshot
+) -> tuple[str | None, str | None]:
+    """Return the order that a snapshot is about, and its payment if that is known."""
+    attempt = await find_attempt(reader, snapshot.gateway, snapshot.reference, snapshot.checkout_id)
+    known = await reader.first(
+        select(payments.c.id, payments.c.order_id).where(
+            payments.c.gateway == snapshot.gateway,
+            payments.c.livemode == snapshot.livemode,
+            payments.c.account == snapshot.account,
+            payments.c.ref == snapshot.payment_id,
+        )
+    )
+    if known is not None:  # whose a payment is never changes
+        return known.order_id, known.id
+    return (attempt.order_id if attempt else None), None
+
+
+async def find_attempt(
+    reader: Database | Reader, gateway: str, reference: str | None, checkout_id: str | None
+) -> AnyRow | None:
+    """Return the attempt that a reference or a checkout names, ``None`` where neither is given.
+
+    Of an attempt that nobody has answered yet the checkout is NULL: no message speaks of it.
+    """
+    if reference is None and checkout_id is None:
+        return None
+    named = payment_attempts.c.id == reference
+    opened = (payment_attempts.c.checkout_id == (checkout_id or "")) & (
+        payment_attempts.c.gateway == gateway
+    )
+    return await reader.first(
+        select(payment_attempts).where(or_(named, opened)).order_by(named.desc())
+    )
 
 
 async def read_book(reader: Database | Reader, book: Book, order_id: str) -> Book:

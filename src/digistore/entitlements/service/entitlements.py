@@ -37,7 +37,7 @@ from digistore.paging import Page, checked_limit, page_of
 from digistore.users import Actor, UserRef
 
 if TYPE_CHECKING:
-    from digistore.database import Database
+    from digistore.database import Database, Reader
     from digistore.entitlements.holding import StoredGrant
     from digistore.users import AsyncUsers
 
@@ -174,6 +174,16 @@ def purchase_of(row: Record) -> PurchasedProduct:
         acquired_at=row["acquired_at"],
         state=AccessState(row["state"]),
     )
+
+
+async def access_history(reader: Database | Reader, order_id: str) -> tuple[ExplainedPurchase, ...]:
+    """Return what an order opened, each purchase with its facts, whoever may see it."""
+    mine = select(purchased_products).where(purchased_products.c.order_id == order_id)
+    pairs = {(row.user_id, row.product_id) for row in await reader.rows(mine)}
+    if not pairs:
+        return ()
+    stored = stored_grants(await reader.rows(grants_of(pairs)), await reader.rows(facts_of(pairs)))
+    return tuple(_explained(grant) for grant in stored if grant.order_id == order_id)
 
 
 def _owned_by(user_id: str) -> Select[Any]:

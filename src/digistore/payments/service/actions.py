@@ -16,9 +16,9 @@ from digistore.payments.service.refunds import RefundWish, refuse_dispute, reser
 
 CHOICES: Mapping[ActionKind, tuple[Choice, ...]] = {
     ActionKind.DUPLICATE: (Choice.REFUND, Choice.KEEP),
-    ActionKind.UNDERPAID: (Choice.REFUND, Choice.KEEP),
+    ActionKind.UNDERPAID: (Choice.REFUND, Choice.ASSIGN, Choice.KEEP),
     ActionKind.WRONG_CURRENCY: (Choice.REFUND, Choice.KEEP),
-    ActionKind.ORPHAN: (Choice.REFUND, Choice.KEEP),
+    ActionKind.ORPHAN: (Choice.REFUND, Choice.ASSIGN, Choice.KEEP),
     ActionKind.LATE: (Choice.ACCEPT, Choice.REFUND),
     ActionKind.OVERPAID: (Choice.REFUND, Choice.KEEP),
     ActionKind.AMOUNT_CHANGED: (Choice.KEEP,),
@@ -30,6 +30,11 @@ CHOICES: Mapping[ActionKind, tuple[Choice, ...]] = {
     ActionKind.STANDBY_PAID: (Choice.REFUND, Choice.KEEP),
     ActionKind.GIFT_STANDBY: (Choice.REFUND, Choice.KEEP),
     ActionKind.EVENT_CONFLICT: (Choice.KEEP,),
+}
+# Entries about money that can be assigned to an order, and what was made of it so far.
+ASSIGNABLE: Mapping[ActionKind, Disposition] = {
+    ActionKind.ORPHAN: Disposition.ORPHAN,
+    ActionKind.UNDERPAID: Disposition.UNDERPAID,
 }
 
 

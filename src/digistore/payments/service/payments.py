@@ -23,6 +23,7 @@ from digistore.orders import Order, OrderLine, OrderRef, OrderState
 from digistore.orders.reads import load_order, order_ref
 from digistore.orders.tables import orders
 from digistore.paging import Page, checked_limit, page_of
+from digistore.payments.evidence import DisputeEvidence
 from digistore.payments.models import (
     Action,
     ActionRef,
@@ -33,14 +34,16 @@ from digistore.payments.models import (
     ReconcileReport,
     WebhookOutcome,
 )
-from digistore.payments.service.actions import Resolution, action_of, resolve
+from digistore.payments.service.actions import ASSIGNABLE, Resolution, action_of, resolve
 from digistore.payments.service.asking import Asker
+from digistore.payments.service.assigning import Assigner
 from digistore.payments.service.confirming import Confirmer, confirm_state
 from digistore.payments.service.elsewhere import (
     Received,
     ReceivedInput,
     receive,
 )
+from digistore.payments.service.gathering import DownloadsOf, Gatherer
 from digistore.payments.service.lookup import (
     action_row,
     payment_of,
@@ -60,6 +63,7 @@ if TYPE_CHECKING:
     from digistore.database import Database
     from digistore.orders import AsyncOrders
     from digistore.payments.service.settle import Settle
+    from digistore.settings import Settings
     from digistore.users import Acting, Actor, AsyncUsers
 
 
@@ -77,13 +81,18 @@ class AsyncPayments(Refunding):
         gateways: Mapping[str, PaymentGateway],
         orders: AsyncOrders,
         settle: Settle,
+        downloads_of: DownloadsOf,
+        settings: Settings,
     ) -> None:
-        """Settle what *gateways* say about *orders*."""
+        """Settle what *gateways* say about *orders*; *downloads_of* reads the log of one."""
         super().__init__(database, users, settle, Refunder(database, gateways, settle))
         self._orders = orders
         asker = Asker(database, gateways)
-        self._inbox = Inbox(database, gateways, settle, asker)
+        later = settings.webhooks == "later"
+        self._inbox = Inbox(database, gateways, settle, asker, later=later)
         self._confirmer = Confirmer(database, gateways, settle)
+        self._gatherer = Gatherer(database, users, orders, downloads_of)
+        self._assigner = Assigner(settle, orders.cashier.starter)
         self._reconciler = Reconciler(
             database,
             gateways,
@@ -108,7 +117,9 @@ class AsyncPayments(Refunding):
             headers: the request's headers, names in any case.
 
         Returns:
-            What to answer: 200, or 503 for "stored, but the gateway could not be asked".
+            What to answer: 200, or 503 for "stored, but the gateway could not be asked". With
+            ``Settings.webhooks = "later"`` the gateway is not asked here: what is stored is
+            settled by the next ``run_due`` or ``reconcile``.
 
         Raises:
             InvalidSignature, MalformedEvent: answer 400; nothing is stored.
@@ -238,25 +249,41 @@ class AsyncPayments(Refunding):
         *,
         choice: Choice | str,
         reason: str,
+        order: OrderRef | None = None,
         lines: Sequence[OrderLineRef] | None = None,
     ) -> Action:
         """Decide about an entry by one of its ``choices``.  Decided so before, it stays.
+
+        Money that came for no order, or short, is assigned whole to an order that it covers: one
+        that was made for what came in, if need be. What that order sold opens at once, and a
+        checkout of it that is still open is ended at its gateway first.
 
         Args:
             actor: an operator or ``SYSTEM``.
             action: the entry.
             choice: what to do.
             reason: for the books.
-            lines: for ``assign``, the lines whose money went back.
+            order: to ``assign`` an ``orphan`` or ``underpaid`` payment, the order it pays for.
+            lines: to ``assign`` an ``unassigned_reversal``, the lines whose money went back.
 
         Raises:
-            Invalid: a choice that the entry does not have, or lines of another order.
-            InvalidTransition: it was decided otherwise.
+            Forbidden: neither an operator nor ``SYSTEM``.
+            Invalid: a choice that the entry does not have, lines of another order, or an order
+                that costs more than came in, in another currency or mode.
+            InvalidTransition: it was decided otherwise; or the order is paid or canceled, or part
+                of the money is back or disputed.
             NotRefundable: there is nothing to give back.
+            NotFound: no such entry or order.
         """
         acting = await self._users.acting(actor)
         acting.require_operator("decide about money")
         found = await action_row(self._database, id_text("action", action, Action))
+        if found.kind in ASSIGNABLE and choice == Choice.ASSIGN:
+            said = checked(_ReasonInput, reason=reason).reason
+            await self._assigner.assign(found, await self._target(order, lines), said, acting.label)
+            return action_of(await action_row(self._database, found.id))
+        if order is not None:
+            raise Invalid("no order is needed for this", fields={"order": "unexpected"})
         resolution = Resolution(
             action_id=found.id,
             choice=_choice(choice),
@@ -276,7 +303,32 @@ class AsyncPayments(Refunding):
             await self._refunder.send(refund_id)
         return action_of(await action_row(self._database, found.id))
 
+    async def evidence(self, actor: Actor, order: OrderRef) -> DisputeEvidence:
+        """Gather what a bank wants to see when a payment is disputed, as data.
+
+        The order with its billing and consents, the receipt, money, access and why, downloads,
+        and the messages of paid support: about this order alone. It is personal data throughout;
+        ``model_dump_json()`` makes a file of it.
+
+        Args:
+            actor: the seller, an operator or ``SYSTEM``; the user agents of downloads are shown
+                to the latter two only.
+            order: paid or not.
+
+        Raises:
+            Forbidden: the buyer.
+            NotFound: no such order, or not theirs to see.
+        """
+        return await self._gatherer.gather(actor, order)
+
     # Within.
+
+    async def _target(self, order: OrderRef | None, lines: Sequence[OrderLineRef] | None) -> Order:
+        if order is None:
+            raise Invalid("name the order that was paid for", fields={"order": "missing"})
+        if lines is not None:
+            raise Invalid("money covers an order whole", fields={"lines": "unexpected"})
+        return await load_order(self._database, order_ref(order))
 
     async def _by_operator(self, actor: Actor, order: OrderRef, what: str) -> tuple[Acting, Order]:
         acting = await self._users.acting(actor)
@@ -303,3 +355,4 @@ class Payments(Blocking[AsyncPayments]):
     reconcile = blocking(AsyncPayments.reconcile)
     needing_action = blocking(AsyncPayments.needing_action)
     resolve = blocking(AsyncPayments.resolve)
+    evidence = blocking(AsyncPayments.evidence)

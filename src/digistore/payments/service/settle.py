@@ -12,19 +12,20 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Executable, or_, select, update
+from sqlalchemy import Executable, select, update
 
 from digistore.audit import Change, record
 from digistore.database import AnyRow
+from digistore.errors import InvalidTransition, NotFound
 from digistore.gateways import GatewayProfile, PaymentSnapshot, Whose
 from digistore.ids import new_id
 from digistore.orders.kinds import Heard, Kind, LineKind, SoldLine
 from digistore.orders.service.settling import Takings
-from digistore.orders.tables import orders, payment_attempts
+from digistore.orders.tables import orders
 from digistore.orders.writes import lock_order, set_outcome
 from digistore.payments.book import Book, PaymentFacts
 from digistore.payments.models import ActionKind, PaymentState
-from digistore.payments.reading import read_book, read_orphan
+from digistore.payments.reading import find, read_book, read_orphan
 from digistore.payments.rules.derive import (
     ask_about,
     ask_about_standby,
@@ -53,6 +54,14 @@ class NothingNew(Exception):
     """Under the lock it turned out that a rival was faster."""
 
 
+class Moved(InvalidTransition):
+    """Under the lock it turned out that the payment belongs to another order by now."""
+
+    def __init__(self) -> None:
+        """Say what to do: look again."""
+        super().__init__("payment", "assigned to another order", "settled", hint="look again")
+
+
 class Settle:
     """Writes facts about money; orders, payments and reconciliation all come here."""
 
@@ -74,6 +83,12 @@ class Settle:
         """
         if snapshot.whose is Whose.FOREIGN:
             return
+        try:
+            await self._settle(snapshot, ticket, cause)
+        except Moved:  # to its order, between the look and the lock
+            await self._settle(snapshot, ticket, cause)
+
+    async def _settle(self, snapshot: PaymentSnapshot, ticket: int, cause: str) -> None:
         order_id, payment_id = await find(self._database, snapshot)
         known = order_id is not None or payment_id is not None
         if snapshot.whose is Whose.UNKNOWN and not known:
@@ -83,12 +98,8 @@ class Settle:
             merge(book, snapshot, ticket)
 
         now = self._database.clock()
-        book = await _read(
-            self._database,
-            _book(now, lambda prefix: new_id(prefix, now), "system"),
-            order_id,
-            payment_id,
-        )
+        draft = _book(now, lambda prefix: new_id(prefix, now), "system")
+        book = await _read(self._database, draft, order_id, payment_id)
         self._work_out(book, take_in)
         tickets = book.only_tickets()
         if tickets is None:
@@ -146,9 +157,46 @@ class Settle:
 
         Raises:
             NothingNew: *mutation* changed nothing.
+            Moved: the payment is another order's.
         """
         locked = None if order_id is None else await lock_order(tx, order_id)
+        book = await self.read(tx, order_id, payment_id, actor)
+        return await self._apply(tx, locked, book, mutation, cause)
+
+    async def apply_to(
+        self, tx: Transaction, locked: Change, mutation: Mutation[T], actor: str, cause: str
+    ) -> T:
+        """Do the same to an order that this transaction has *locked*.
+
+        Raises:
+            NothingNew: *mutation* changed nothing.
+        """
+        book = await self.read(tx, locked.entity_id, None, actor)
+        return await self._apply(tx, locked, book, mutation, cause)
+
+    async def read(
+        self, tx: Transaction, order_id: str | None, payment_id: str | None, actor: str
+    ) -> Book:
+        """Read the book of an order that is locked, or of a payment without one.
+
+        Raises:
+            Moved: the payment is another order's.
+        """
         book = await _read(tx, _book(tx.now, tx.new_id, actor), order_id, payment_id)
+        if payment_id is not None:
+            mine = [one for one in book.payments if one.id == payment_id]
+            if [one.order_id for one in mine] != [order_id]:
+                raise Moved
+        return book
+
+    async def _apply(
+        self,
+        tx: Transaction,
+        locked: Change | None,
+        book: Book,
+        mutation: Mutation[T],
+        cause: str,
+    ) -> T:
         heard_before = sold_lines(book)
         rows = await self._ask_kinds(tx, heard_before)
         result = self._work_out(book, mutation)
@@ -166,7 +214,7 @@ class Settle:
         changes = [*changed, *(change for told in heard for change in told.changes)]
         if locked is not None:
             changes.append(_order_change(locked, book))
-        await record(tx, actor, cause, changes)
+        await record(tx, book.actor, cause, changes)
         return result
 
     def _work_out(self, book: Book, mutation: Mutation[T]) -> T:
@@ -291,42 +339,6 @@ async def _read(
     if order_id is not None:
         return await read_book(reader, book, order_id)
     return await read_orphan(reader, book, payment_id)
-
-
-async def find(
-    reader: Database | Reader, snapshot: PaymentSnapshot
-) -> tuple[str | None, str | None]:
-    """Return the order that a snapshot is about, and its payment if that is known."""
-    attempt = await find_attempt(reader, snapshot.gateway, snapshot.reference, snapshot.checkout_id)
-    known = await reader.first(
-        select(payments.c.id, payments.c.order_id).where(
-            payments.c.gateway == snapshot.gateway,
-            payments.c.livemode == snapshot.livemode,
-            payments.c.account == snapshot.account,
-            payments.c.ref == snapshot.payment_id,
-        )
-    )
-    if known is not None:  # whose a payment is never changes
-        return known.order_id, known.id
-    return (attempt.order_id if attempt else None), None
-
-
-async def find_attempt(
-    reader: Database | Reader, gateway: str, reference: str | None, checkout_id: str | None
-) -> AnyRow | None:
-    """Return the attempt that a reference or a checkout names, ``None`` where neither is given.
-
-    Of an attempt that nobody has answered yet the checkout is NULL: no message speaks of it.
-    """
-    if reference is None and checkout_id is None:
-        return None
-    named = payment_attempts.c.id == reference
-    opened = (payment_attempts.c.checkout_id == (checkout_id or "")) & (
-        payment_attempts.c.gateway == gateway
-    )
-    return await reader.first(
-        select(payment_attempts).where(or_(named, opened)).order_by(named.desc())
-    )
 
 
 def _merged(heard: Sequence[Heard]) -> dict[str, Any]:

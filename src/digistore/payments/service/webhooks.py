@@ -32,8 +32,8 @@ from digistore.orders.service.starting import next_try
 from digistore.orders.writes import take_ticket
 from digistore.payments.book import Book
 from digistore.payments.models import ActionKind, WebhookOutcome, WebhookResult
+from digistore.payments.reading import find_attempt
 from digistore.payments.service.asking import Asker
-from digistore.payments.service.settle import find_attempt
 from digistore.payments.tables import payments, provider_events
 
 if TYPE_CHECKING:
@@ -63,12 +63,15 @@ class Inbox:
         gateways: Mapping[str, PaymentGateway],
         settle: Settle,
         asker: Asker,
+        *,
+        later: bool,
     ) -> None:
-        """Take messages of *gateways* in; ask by *asker*, settle by *settle*."""
+        """Take messages in; ask by *asker*, settle by *settle*, or *later* by ``reconcile``."""
         self._database = database
         self._gateways = gateways
         self._settle = settle
         self._asker = asker
+        self._only_stores = later
 
     async def take(
         self, gateway_name: str, body: bytes, headers: Mapping[str, str]
@@ -100,6 +103,8 @@ class Inbox:
         if stored is None:
             await self._flag(event)
             return WebhookOutcome(status=OK, result=WebhookResult.REPEATED)
+        if self._only_stores:
+            return WebhookOutcome(status=OK, result=WebhookResult.STORED)
         return await self.work(stored)
 
     async def work(self, stored: Stored) -> WebhookOutcome:

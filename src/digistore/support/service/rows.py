@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import Select, insert, or_, select, update
 
 from digistore.audit import Change, record
 from digistore.database import AnyRow
@@ -105,6 +105,13 @@ async def load_request(reader: Database | Reader, request_id: str) -> SupportReq
         for one in await reader.rows(said)
     ]
     return request_of(row, messages)
+
+
+async def requests_about(reader: Database | Reader, order_id: str) -> tuple[SupportRequest, ...]:
+    """Return, with all messages, the requests that an order pays for or whose product it sold."""
+    about = or_(support_requests.c.order_id == order_id, purchased_products.c.order_id == order_id)
+    found = await reader.rows(requests().where(about).order_by(support_requests.c.created_at))
+    return tuple([await load_request(reader, row.id) for row in found])
 
 
 async def request_of_order(reader: Database | Reader, order_id: str) -> SupportRequest:
