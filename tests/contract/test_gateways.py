@@ -12,9 +12,8 @@ from digistore.testing.gateways import GatewayContract, World
 from digistore.testing.gateways.paypal import PayPalWorld
 from digistore.testing.gateways.sandbox import SandboxWorld
 from digistore.testing.gateways.stripe import StripeWorld
+from digistore.testing.loopback.messages import Reply, Request
 from digistore.testing.stripe import StripeDouble
-from digistore.testing.stripe.api import Request
-from digistore.testing.stripe.idempotency import Reply
 from tests.testing.stripe.walk import walk
 
 OK = 200

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import Executable, select, update
 
 from digistore.audit import Change, record
-from digistore.database import AnyRow
-from digistore.errors import InvalidTransition, NotFound
+from digistore.errors import InvalidTransition
 from digistore.gateways import GatewayProfile, PaymentSnapshot, Whose
 from digistore.ids import new_id
 from digistore.orders.kinds import Heard, Kind, LineKind, SoldLine
