@@ -265,7 +265,7 @@ FIGURES = (
     ),
     plant(
         "closed_days_add_up",
-        "2026-01-01",
+        "2026-01-02",
         "DELETE FROM digistore_day_figures WHERE figure = 'clicks'",
     ),
     plant(

@@ -153,6 +153,10 @@ HINTS: Mapping[ActionKind, str] = {
         "The buyer has this product already, by another purchase that counts. Refund the second"
         " one, or keep it: it steps in when the first one ends."
     ),
+    ActionKind.GIFT_STANDBY: (
+        "This was given to somebody who has the product already. Ask the giver, then refund it, or"
+        " keep it: it steps in when the other one ends."
+    ),
     ActionKind.EVENT_CONFLICT: (
         "One message id of the gateway came with two contents; only the first was used. Check who"
         " sends messages in its name, then close this by keeping it."

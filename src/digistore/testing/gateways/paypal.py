@@ -127,6 +127,7 @@ class PayPalWorld(World):
 
     @property
     def sent(self) -> Sequence[str]:
+        """The idempotency key of each request so far, but for those of tokens."""
         return [one.key or "" for one in self.double.requests if one.path != TOKEN_PATH]
 
     def strange(self, what: Strange) -> SignedEvent:
