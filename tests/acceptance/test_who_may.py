@@ -185,6 +185,7 @@ TABLE: dict[str, tuple[str, Try]] = {
             a, w.transferred, reference="2", returned_at=WHEN, reason="x"
         ),
     ),
+    "payments.evidence": (STAFF, lambda w, a: w.store.payments.evidence(a, w.paid)),
     "payments.needing_action": (SELLERS, lambda w, a: w.store.payments.needing_action(a)),
     "payments.resolve": (
         OPERATORS,
