@@ -104,6 +104,10 @@ if pyenv:
 PROJECT = nox.project.load_toml(HERE / "pyproject.toml")
 CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
 SUPPORTED = nox.project.python_versions(PROJECT)
+ON_EVERY_PYTHON = [
+    "tests/acceptance/test_domain_rules.py",
+    *(f"tests/{name}" for name in ("test_money.py", "test_blocking.py", "database", "cli")),
+]
 PYTHONS = SUPPORTED if CURRENT in SUPPORTED else [*SUPPORTED, CURRENT]
 
 nox.needs_version = ">=2026.10"
@@ -149,17 +153,15 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run all on this Python, all but the long ones on the newest, the domain's rules on others.
+    """Run all on this Python, and what depends on it most on each other one that is found.
 
     What belongs to the contract suites is left to the session of that name.
     """
     install(session, "test")
     if session.python == CURRENT or session.posargs:
         pytest(session, "--ignore=tests/contract")
-    elif session.python == PYTHONS[-1]:
-        pytest(session, "--ignore=tests/contract", "-m", "not long")
     else:
-        pytest(session, "tests/acceptance/test_domain_rules.py", "tests/test_money.py")
+        pytest(session, *ON_EVERY_PYTHON)
 
 
 @nox.session
