@@ -104,7 +104,10 @@ if pyenv:
 PROJECT = nox.project.load_toml(HERE / "pyproject.toml")
 CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
 SUPPORTED = nox.project.python_versions(PROJECT)
-ON_EVERY_PYTHON = ["tests/test_money.py", "tests/test_blocking.py", "tests/database", "tests/cli"]
+ON_EVERY_PYTHON = [
+    "tests/acceptance/test_domain_rules.py",
+    *(f"tests/{name}" for name in ("test_money.py", "test_blocking.py", "database", "cli")),
+]
 PYTHONS = SUPPORTED if CURRENT in SUPPORTED else [*SUPPORTED, CURRENT]
 
 nox.needs_version = ">=2026.10"
@@ -150,7 +153,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run all on this Python, the operations and the domain's rules on each other one.
+    """Run all on this Python, and what depends on it most on each other one that is found.
 
     What belongs to the contract suites is left to the session of that name.
     """
@@ -158,7 +161,7 @@ def tests(session: nox.Session) -> None:
     if session.python == CURRENT or session.posargs:
         pytest(session, "--ignore=tests/contract")
     else:
-        pytest(session, "tests/acceptance/test_domain_rules.py", *ON_EVERY_PYTHON)
+        pytest(session, *ON_EVERY_PYTHON)
 
 
 @nox.session
