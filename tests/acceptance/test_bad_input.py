@@ -255,6 +255,7 @@ def test_an_unknown_id_of_any_kind_is_not_found(world: World, ref: Any) -> None:
         lambda: store.payments.confirm(SYSTEM, ref),
         lambda: store.payments.refund(SYSTEM, ref, reason="x"),
         lambda: store.payments.resolve(SYSTEM, ref, choice="keep", reason="x"),
+        lambda: store.payments.evidence(SYSTEM, ref),
         lambda: store.entitlements.revoke(SYSTEM, ref, reason="x"),
         lambda: store.entitlements.explain(SYSTEM, world.buyer, ref),
         lambda: store.downloads.revoke_links(SYSTEM, ref),

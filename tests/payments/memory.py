@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import cache
 from sqlite3 import Connection, connect
 from typing import Any, Self
-from weakref import finalize
+from weakref import WeakSet, finalize
+
+from sqlalchemy import Engine
 
 from digistore import Store
 from digistore.blocking import run
@@ -18,13 +20,16 @@ from digistore.settings import Settings
 from digistore.testing import FrozenClock
 from tests.conftest import SECRET, Shop
 
+# The shops of the test that runs: see books.
+OPENED: WeakSet[Store] = WeakSet()
+
 
 class Saved:
     """A copy of a database, until nobody needs it any more."""
 
     def __init__(self, store: Store) -> None:
         self.copy = connect(":memory:", check_same_thread=False)
-        _connection(store).backup(self.copy)
+        connection_of(store).backup(self.copy)
         finalize(self, self.copy.close)
 
 
@@ -41,12 +46,15 @@ class MemoryShop(Shop):
         return cls(store, sandbox, clock)
 
     @classmethod
-    def on(cls, saved: Saved, **settings: Any) -> Self:
-        """Open a shop on what another one has saved, with a sandbox and a clock of its own."""
+    def on(cls, saved: Saved, *, engine: Engine | None = None, **settings: Any) -> Self:
+        """Open a shop on what another one has saved, with a sandbox and a clock of its own.
+
+        With an *engine* that the shop before it had, no statement is compiled again.
+        """
         shop = cls.__new__(cls)
         shop.clock = FrozenClock()
         shop.sandbox = SandboxGateway(clock=shop.clock)
-        shop.store = open_store(shop.sandbox, shop.clock, Settings(**settings))
+        shop.store = open_store(shop.sandbox, shop.clock, Settings(**settings), engine)
         load(shop.store, saved)
         return shop
 
@@ -59,7 +67,7 @@ class MemoryShop(Shop):
     @property
     def changes(self) -> int:
         """Count the rows that were ever written."""
-        return _connection(self.store).total_changes
+        return connection_of(self.store).total_changes
 
     # The settle core, past the doors: what a slow or late fetch hands to it.
 
@@ -83,16 +91,20 @@ class MemoryShop(Shop):
         run(self.store._shop.payments._settle.settle(snapshot, ticket, "test"))
 
 
-def open_store(sandbox: SandboxGateway, clock: FrozenClock, settings: Settings) -> Store:
+def open_store(
+    sandbox: SandboxGateway, clock: FrozenClock, settings: Settings, engine: Engine | None = None
+) -> Store:
     """Open an empty store in memory; it needs `load`."""
-    return Store.open(
-        "sqlite://",
-        files="memory://",
-        gateways=[sandbox],
-        secret=SECRET,
-        clock=clock,
-        settings=settings,
-    )
+    common: dict[str, Any] = {
+        "files": "memory://",
+        "gateways": [sandbox],
+        "secret": SECRET,
+        "clock": clock,
+        "settings": settings,
+    }
+    store = Store.open("sqlite://", **common) if engine is None else Store(engine, **common)
+    OPENED.add(store)
+    return store
 
 
 @cache
@@ -109,12 +121,12 @@ def load(store: Store, saved: Saved) -> None:
 
     Not by ``deserialize``: a second one on one connection ends the process (SQLite 3.40).
     """
-    saved.copy.backup(_connection(store))
+    saved.copy.backup(connection_of(store))
 
 
 def broken_promises(store: Store) -> list[tuple[str, str]]:
     """Return what the doctor's statements find, all of them in one: for after each step."""
-    return _connection(store).execute(_all_checks()).fetchall()
+    return connection_of(store).execute(_all_checks()).fetchall()
 
 
 @cache
@@ -126,7 +138,11 @@ def _all_checks() -> str:
     )
 
 
-def _connection(store: Store) -> Connection:
+def is_open(store: Store) -> bool:
+    return store._shop.database._let_go.alive
+
+
+def connection_of(store: Store) -> Connection:
     # One connection that all share, which is not handed back: see StaticPool.
     driver: Any = store._shop.database.engine.raw_connection().driver_connection
     return driver  # type: ignore[no-any-return]
