@@ -127,6 +127,7 @@ class PayPalWorld(World):
 
     @property
     def sent(self) -> Sequence[str]:
+        """The request ids so far; access tokens are asked for without any."""
         return [one.key or "" for one in self.double.requests if one.path != TOKEN_PATH]
 
     def strange(self, what: Strange) -> SignedEvent:
