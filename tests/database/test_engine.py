@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.pool import NullPool, StaticPool
 
 from digistore import SYSTEM, AsyncStore, Money, Store
 from digistore.blocking import run
 from digistore.database import Database, prepare_sqlite
-from digistore.database.engine import check_sqlite, is_memory
+from digistore.database.engine import check_sqlite, connect, is_memory, open_writer, read_url
 from digistore.errors import Busy, ConfigError
 from tests.conftest import SECRET
 
@@ -230,3 +231,20 @@ def test_readers_let_go_of_their_connection_with_their_thread(database: Database
         list(pool.map(lambda _: run(look()), range(16)))
     assert database._readers is not None
     assert len(database._readers._all) == 0
+
+
+def test_threads_that_open_a_new_database_at_once_all_get_it(tmp_path: Path) -> None:
+    """SQLite's busy time-out does not hold for the change to WAL."""
+    for number in range(25):
+        url, begin = read_url(f"sqlite:///{tmp_path / f'{number}.db'}"), threading.Barrier(4)
+
+        def open_at_once(_: int, url: URL = url, begin: threading.Barrier = begin) -> None:
+            engine = open_writer(url)
+            begin.wait(60)
+            try:
+                connect(engine).close()
+            finally:
+                engine.dispose()
+
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(open_at_once, range(4)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -82,10 +83,28 @@ def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401  the dri
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
         cursor.execute("PRAGMA foreign_keys = ON")  # before any BEGIN, or it does nothing
         cursor.execute("PRAGMA recursive_triggers = ON")  # or REPLACE gets around a trigger
-        cursor.execute("PRAGMA journal_mode = WAL")
+        _turn_on_wal(cursor)
         cursor.execute("PRAGMA synchronous = FULL")
     finally:
         cursor.close()
+
+
+def _turn_on_wal(cursor: sqlite3.Cursor) -> None:
+    """Ask for the write-ahead log, again while others open the same new database.
+
+    SQLite never waits here, whatever its busy time-out: two that both go up from a shared lock
+    would wait for each other (https://sqlite.org/c3ref/busy_handler.html).
+    """
+    last = time.monotonic() + BUSY_TIMEOUT / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > last:
+                raise
+        else:
+            return
+        time.sleep(0.005)
 
 
 def check_sqlite(connection: Connection) -> None:
