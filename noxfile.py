@@ -110,6 +110,8 @@ ON_EVERY_PYTHON = [
 ]
 PYTHONS = SUPPORTED if CURRENT in SUPPORTED else [*SUPPORTED, CURRENT]
 
+OLDEST_STRIPE = "15.6.0"
+
 nox.needs_version = ">=2026.10"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"
@@ -165,10 +167,20 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def whole(session: nox.Session) -> None:
+    """Play all races and random lives, of which `tests` plays a part; it takes half an hour."""
+    install(session, "test")
+    session.env["DIGISTORE_TESTS"] = "whole"
+    pytest(session, "-m", "long")
+
+
+@nox.session
 def contract(session: nox.Session) -> None:
-    """Run the contract suites of digistore.testing over our own adapters."""
+    """Run the contract suites over our own adapters, Stripe's on its oldest SDK as well."""
     install(session, "test")
     pytest(session, "tests/contract")
+    session.install(f"stripe=={OLDEST_STRIPE}")
+    pytest(session, "tests/contract/test_gateways.py", "-k", "stripe")
 
 
 @nox.session

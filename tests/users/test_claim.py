@@ -52,12 +52,26 @@ def test_all_guests_of_an_address_and_their_gifts_move_together(shop: Shop) -> N
     assert len(list(shop.store.orders.my_orders(ada))) == 2  # a gift's order is its buyer's
 
 
-def test_without_a_user_the_one_who_logs_in_by_the_address_claims(shop: Shop) -> None:
-    book = shop.product()
+def test_without_a_user_the_one_who_proved_the_address_claims(shop: Shop) -> None:
+    book, users = shop.product(), shop.store.users
+    ada = users.register(ADDRESS)
+    users.claim_verified(SYSTEM, ada, ADDRESS)
     shop.buy(book, guest(shop))
-    ada = shop.store.users.register(ADDRESS)
-    assert shop.store.users.claim(None, ADDRESS, shop.store.users.start_claim(ADDRESS)).id == ada.id
+    assert users.claim(None, ADDRESS, users.start_claim(ADDRESS)).id == ada.id
     assert shop.store.entitlements.check(ada, book)
+
+
+def test_who_merely_typed_an_address_gets_nothing_of_its_owner(shop: Shop) -> None:
+    """An account made in advance with somebody's address must not receive what is theirs."""
+    book, users = shop.product(), shop.store.users
+    stranger = users.register(ADDRESS)
+    shop.buy(book, guest(shop))
+    owner = users.claim(None, ADDRESS, users.start_claim(ADDRESS))
+    assert owner.id != stranger.id
+    assert owner.email == ADDRESS
+    assert shop.store.entitlements.check(owner, book)
+    assert not shop.store.entitlements.check(stranger, book)
+    assert users.claim(None, ADDRESS, users.start_claim(ADDRESS)).id == owner.id
 
 
 def test_a_code_is_good_once_for_an_hour_and_until_the_next(shop: Shop) -> None:
