@@ -149,7 +149,7 @@ class Shop:
         self.users.claims.moves(move_orders)  # it locks orders: the others come after it
         self.users.claims.moves(MovePurchases(settle.ask_about_standby))
         self.users.claims.moves(move_requests)
-        self.doctor = Doctor(database)
+        self.doctor = Doctor(database, self.gateways.keys())
 
     async def _refund(self, actor: Actor, line_id: str, reason: str) -> Refund:
         return await self.payments.refund(actor, line_id, reason=reason)

@@ -31,7 +31,7 @@ from digistore.gateways import (
 from digistore.orders.service.starting import next_try
 from digistore.orders.writes import take_ticket
 from digistore.payments.book import Book
-from digistore.payments.models import ActionKind, WebhookOutcome, WebhookResult
+from digistore.payments.models import ActionKind, Headers, WebhookOutcome, WebhookResult
 from digistore.payments.reading import find_attempt
 from digistore.payments.service.asking import Asker
 from digistore.payments.tables import payments, provider_events
@@ -73,21 +73,16 @@ class Inbox:
         self._asker = asker
         self._only_stores = later
 
-    async def take(
-        self, gateway_name: str, body: bytes, headers: Mapping[str, str]
-    ) -> WebhookOutcome:
+    async def take(self, gateway_name: str, body: bytes, headers: Headers) -> WebhookOutcome:
         """Verify, store, fetch, settle, answer; see ``AsyncPayments.handle_webhook``."""
         gateway = self._gateways.get(gateway_name)
         if gateway is None:
             raise NotFound("gateway", gateway_name)
-        if not isinstance(body, bytes) or not isinstance(headers, Mapping):
-            raise Invalid(
-                "pass the raw body as bytes, and the headers as a mapping",
-                fields={"body": "wrong_type"},
-            )
+        if not isinstance(body, bytes):
+            raise Invalid("pass the raw body as bytes", fields={"body": "wrong_type"})
         if len(body) > LONGEST_BODY:
             raise MalformedEvent(f"a message has at most {LONGEST_BODY} bytes")
-        event = await port(gateway.parse_event(body, headers))
+        event = await port(gateway.parse_event(body, _one_each(headers)))
         profile = gateway.profile
         foreign = (
             not event.known
@@ -278,3 +273,19 @@ def hint_from_json(stored: Mapping[str, Any]) -> Hint:
         payment_id=stored["payment_id"],
         reference=stored["reference"],
     )
+
+
+def _one_each(headers: Headers) -> dict[str, str]:
+    """Return each header once; several of one name are a list (RFC 9110, 5.3).
+
+    Raises:
+        Invalid: these are no headers.
+    """
+    if not callable(getattr(headers, "items", None)):
+        raise Invalid("pass the headers of the request", fields={"headers": "wrong_type"})
+    found: dict[str, str] = {}
+    for name, value in headers.items():
+        if not isinstance(name, str):
+            raise Invalid("headers have names", fields={"headers": "wrong_type"})
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
