@@ -187,6 +187,13 @@ def test_a_body_with_no_meaning_or_two_is_malformed(body: bytes) -> None:
         hear(body)
 
 
+def test_an_event_is_the_same_however_many_deliveries_are_left() -> None:
+    """Stripe counts down in the body that it sends again: that is no other content."""
+    first = hear(an_event(pending_webhooks=2))
+    assert first.digest == hear(an_event(pending_webhooks=1)).digest
+    assert first.digest != hear(an_event(pending_webhooks=2, created=1)).digest
+
+
 def test_fields_that_nobody_knows_do_no_harm() -> None:
     assert hear(an_event(more={"a": [1, 2.5, None, "é"]}, pending_webhooks=1)).known
 

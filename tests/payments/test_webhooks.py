@@ -225,6 +225,18 @@ def test_one_event_id_with_two_contents_is_put_before_an_operator(shop: Shop) ->
     assert waiting(shop) == []
 
 
+def test_a_second_content_of_what_is_not_settled_yet_is_settled_too(shop: Shop) -> None:
+    """A first delivery met a fault; what was sent again, a little different, was swallowed."""
+    book = shop.product()
+    paid = shop.sandbox.pay(shop.checkout(book))
+    shop.sandbox.fail_next("server_error", method="fetch")
+    assert shop.deliver(paid).status == 503
+    assert shop.deliver(altered(shop, paid, created=1)).result is WebhookResult.SETTLED
+    assert access(shop, book) == "live"
+    assert waiting(shop) == ["event_conflict"]
+    assert shop.deliver(paid).result is WebhookResult.REPEATED
+
+
 def test_a_message_lies_and_the_gateway_tells_the_truth(shop: Shop) -> None:
     """W5: a signature says who speaks, not what is true."""
     book = shop.product()

@@ -261,3 +261,25 @@ def test_the_limit_of_tries_is_per_hour_from_the_first(shop: Shop) -> None:
     with pytest.raises(TooManyAttempts) as caught:
         shop.store.users.claim(None, ADDRESS, "0000-0000-0000")
     assert caught.value.retry_at - shop.clock() <= timedelta(minutes=10)
+
+
+@pytest.mark.parametrize(
+    ("bought", "claimed"),
+    [
+        ("anna@straße.de", "anna@strasse.de"),
+        ("anna@xn--strae-oqa.de", "anna@strasse.de"),
+        ("maße@example.com", "masse@example.com"),
+        ("\u03c3@example.com", "\u03c2@example.com"),
+        ("\u017fue@example.com", "sue@example.com"),
+    ],
+)
+def test_two_mailboxes_that_look_alike_are_two(shop: Shop, bought: str, claimed: str) -> None:
+    """What one person bought was moved to whoever owns the other mailbox."""
+    book, users = shop.product(), shop.store.users
+    buyer = guest(shop, bought)
+    shop.buy(book, buyer)
+    other = users.claim(None, claimed, users.start_claim(claimed))
+    assert not shop.store.entitlements.check(other, book)
+    assert shop.store.entitlements.check(buyer, book)
+    owner = users.claim(None, bought, users.start_claim(bought))
+    assert shop.store.entitlements.check(owner, book)

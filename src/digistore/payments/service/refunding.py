@@ -91,7 +91,7 @@ class Refunding:
             Forbidden: the buyer, who may ``request_refund``.
             NotFound: no such order, or not theirs to see.
             GatewayConfigError: the payment's gateway is not configured; nothing is stored.
-            GatewayError: the gateway refused; nothing moved.
+            GatewayError, AmountNotSupported: the gateway refused; nothing moved.
         """
         acting, found, line_id = await self._refundable_by(actor, order_or_line)
         given = checked(_RefundInput, reason=reason, idempotency_key=idempotency_key)

@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from digistore.blocking import port
 from digistore.database import AnyRow
 from digistore.errors import (
+    AmountNotSupported,
     CheckoutNotFound,
     DigistoreError,
     GatewayConfigError,
@@ -227,7 +228,7 @@ class Refunder:
             unknown = isinstance(error, GatewayUnavailable)
             await self._database.transact(lambda tx: _wait(tx, refund, unknown=unknown))
             return None
-        except (GatewayError, NotRefundable, CheckoutNotFound) as error:
+        except (GatewayError, AmountNotSupported, NotRefundable, CheckoutNotFound) as error:
             await self._reject(refund, "refused", error)
             return error
         await self._settle.settle(_told(refund, snapshot), 0, "refund")

@@ -46,12 +46,17 @@ OK, LATER = 200, 503
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A message that is in the inbox; ``ticket`` is drawn where the attempt is known."""
+    """A message that is in the inbox.
+
+    *ticket* is drawn where the attempt is known; *conflicts* says that its id came before, with
+    other content.
+    """
 
     id: str
     gateway: str
     hint: Hint
     ticket: int | None
+    conflicts: bool = False
 
 
 class Inbox:
@@ -92,12 +97,13 @@ class Inbox:
         if foreign:  # refusing it would have it repeated for days
             return WebhookOutcome(status=OK, result=WebhookResult.IGNORED)
         known = await self._known(profile.name, event)
-        if known is not None and known.digest == event.digest and known.status != "received":
+        if known is not None and known.status != "received":
+            if known.digest != event.digest:
+                await self._flag(event)
             return WebhookOutcome(status=OK, result=WebhookResult.REPEATED)
         stored = await self._database.transact(lambda tx: _store(tx, profile.name, event))
-        if stored is None:
+        if stored.conflicts:  # it is a hint all the same, and nobody has settled the first one yet
             await self._flag(event)
-            return WebhookOutcome(status=OK, result=WebhookResult.REPEATED)
         if self._only_stores:
             return WebhookOutcome(status=OK, result=WebhookResult.STORED)
         return await self.work(stored)
@@ -184,8 +190,8 @@ class Inbox:
         await self._database.transact(lambda tx: _finish(tx, stored.id, status))
 
 
-async def _store(tx: Transaction, gateway: str, event: GatewayEvent) -> Stored | None:
-    """Store a message and draw its ticket; ``None`` if its id came with other content before."""
+async def _store(tx: Transaction, gateway: str, event: GatewayEvent) -> Stored:
+    """Store a message, unless it is here already, and draw its ticket."""
     statement = (
         insert(provider_events)
         .values(
@@ -208,12 +214,16 @@ async def _store(tx: Transaction, gateway: str, event: GatewayEvent) -> Stored |
     row = await tx.first(_row_of(gateway, event))
     if row is None:
         raise AssertionError
-    if row.digest != event.digest:
-        return None
     hint = event.hint
     attempt = await find_attempt(tx, gateway, hint.reference, hint.checkout_id)
     ticket = None if attempt is None else await take_ticket(tx, attempt.id)
-    return Stored(id=row.id, gateway=gateway, hint=hint, ticket=ticket)
+    return Stored(
+        id=row.id,
+        gateway=gateway,
+        hint=hint,
+        ticket=ticket,
+        conflicts=row.digest != event.digest,
+    )
 
 
 def _row_of(gateway: str, event: GatewayEvent) -> Any:  # noqa: ANN401  SQLAlchemy's own
@@ -228,12 +238,11 @@ def _row_of(gateway: str, event: GatewayEvent) -> Any:  # noqa: ANN401  SQLAlche
 async def _wake(tx: Transaction, gateway: str, event: GatewayEvent) -> None:
     """Store a hint, or have one that was done before asked about again."""
     stored = await _store(tx, gateway, event)
-    if stored is not None:
-        await tx.rows(
-            update(provider_events)
-            .where(provider_events.c.id == stored.id)
-            .values(status="received", next_check_at=tx.now, done_at=None)
-        )
+    await tx.rows(
+        update(provider_events)
+        .where(provider_events.c.id == stored.id)
+        .values(status="received", next_check_at=tx.now, done_at=None)
+    )
 
 
 async def _later(tx: Transaction, stored_id: str) -> None:
