@@ -100,8 +100,8 @@ def repeated(book: Book, wish: RefundWish) -> bool:
     Raises:
         IdempotencyConflict: it was of another amount, or of other lines.
     """
-    known = next((one for one in book.refunds if wish.key and one.key == wish.key), None)
-    if known is None:
+    known = next((one for one in book.refunds if one.key == wish.key), None)
+    if known is None or wish.key is None:
         return False
     amount = Money.from_minor(known.amount, known.currency)
     if wish.amount not in {None, amount} or (wish.line_id and set(known.lines) != {wish.line_id}):
