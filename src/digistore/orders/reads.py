@@ -106,6 +106,20 @@ async def live_attempt(reader: Database | Reader, order_id: str) -> AnyRow | Non
     )
 
 
+async def order_of_reference(reader: Database | Reader, reference: str) -> str:
+    """Return the id of the order that a checkout, by its own *reference*, was opened for.
+
+    Raises:
+        NotFound: there is no such checkout.
+    """
+    row = await reader.first(
+        select(payment_attempts.c.order_id).where(payment_attempts.c.id == reference)
+    )
+    if row is None:
+        raise NotFound("checkout", reference)
+    return str(row.order_id)
+
+
 async def order_in_flight(
     reader: Database | Reader, user_id: str, product_id: str
 ) -> AnyRow | None:

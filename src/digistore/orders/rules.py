@@ -15,6 +15,7 @@ from digistore.orders.models import Billing, Consent, OrderState
 
 MOST_ITEMS = 100
 LONGEST_URL = 2048
+REFERENCE = "{reference}"  # in a return address: what its checkout is called at the gateway
 IN_FLIGHT = (OrderState.OPEN, OrderState.PROCESSING)
 
 

@@ -144,7 +144,7 @@ class AsyncOrders:
         Args:
             buyer: who buys, and who gets access.
             items: products by model, id or slug, each once; one seller, one currency.
-            return_url: absolute http(s) address where the customer comes back.
+            return_url: absolute http(s); ``{reference}`` in it becomes what ``confirm`` takes.
             cancel_url: the same for those who give up; by default *return_url*.
             gateway: configured name; by default the first that takes the currency.
             discount: a code of the seller's; one use is reserved with the order.
