@@ -55,13 +55,18 @@ def checked(model: type[M], **values: object) -> M:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        # What comes after the field's name in a place are keys that the caller made up.
-        fields = {
-            str((*found["loc"], "input")[0]): _word(found["type"])
-            for found in error.errors(include_url=False, include_input=False)
-        }
+        fields = problem_words(error)
         listed = ", ".join(f"{field} ({word})" for field, word in sorted(fields.items()))
         raise Invalid(f"not usable: {listed}", fields=fields) from None
+
+
+def problem_words(error: ValidationError) -> dict[str, str]:
+    """Return a stable word for each field that cannot be used."""
+    # What comes after the field's name in a place are keys that the caller made up.
+    return {
+        str((*found["loc"], "input")[0]): _word(found["type"])
+        for found in error.errors(include_url=False, include_input=False)
+    }
 
 
 def _word(kind: str) -> str:
