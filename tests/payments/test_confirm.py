@@ -141,7 +141,7 @@ def test_a_return_address_names_its_checkout_and_confirm_takes_that_name(shop: S
         shop.buyer,
         [shop.product()],
         return_url="https://shop.example/back/{reference}",
-        cancel_url="https://shop.example/stop?{reference}",
+        cancel_url="https://shop.example/stop?%7Breference%7D",
     )
     found = shop.sandbox.look_up(made)
     (reference,) = shop.rows("SELECT id FROM digistore_payment_attempts")[0]

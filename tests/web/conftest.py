@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,15 @@ from digistore.testing import FrozenClock, check_invariants
 from digistore.web import WebSettings
 from tests.conftest import SECRET, Shop
 from tests.web.hosts import HEADER, HOSTS, MOUNT, SPEAKS_ASGI
+from tests.web.servers import SERVERS
 
 
 class Web:
     """A client of a shop; who asks is named at each call."""
 
-    def __init__(self, shop: Shop, client: Any, tokens: str | None) -> None:
+    def __init__(self, shop: Shop, mounted: Any, client: Any, tokens: str | None) -> None:
         self.shop = shop
+        self.mounted = mounted
         self.client = client
         self._tokens = tokens
 
@@ -102,28 +105,49 @@ def open_web(
     opened: Callable[..., Any], sandbox: SandboxGateway, clock: FrozenClock
 ) -> Iterator[Callable[..., Web]]:
     """Mount a shop in a host by name, and be its client."""
-    clients: list[Any] = []
+    with ExitStack() as ended:
 
-    def make(name: str, settings: WebSettings | None = None, **kwargs: Any) -> Web:
-        host = HOSTS[name]
-        store = opened(Store, **kwargs)
-        shop = Shop(store, sandbox, clock)
-        app = host.make(opened(AsyncStore, **kwargs) if host.is_async else store, settings)
-        client: Any
-        if name in SPEAKS_ASGI:
-            client = TestClient(app)
-        else:
-            transport = httpx2.WSGITransport(as_servers_do(app))
-            client = httpx2.Client(transport=transport, base_url="http://testserver")
-        clients.append(client)
-        return Web(shop, client, host.tokens)
+        def make(name: str, settings: WebSettings | None = None, **kwargs: Any) -> Web:
+            kind, _, server = name.partition("@")
+            host = HOSTS[kind]
+            store = opened(Store, **kwargs)
+            shop = Shop(store, sandbox, clock)
+            mounted = opened(AsyncStore, **kwargs) if host.is_async else store
+            app = host.make(mounted, settings)
+            client: Any
+            if server:
+                address = ended.enter_context(SERVERS[server](app))
+                client = httpx2.Client(base_url=address, timeout=30)
+            elif kind in SPEAKS_ASGI:
+                client = TestClient(app)
+            else:
+                transport = httpx2.WSGITransport(as_servers_do(app))
+                client = httpx2.Client(transport=transport, base_url="http://testserver")
+            ended.callback(client.close)
+            return Web(shop, mounted, client, host.tokens)
 
-    yield make
-    for client in clients:
-        client.close()
+        yield make
 
 
-@pytest.fixture(params=HOSTS)
+IN_PROCESS = tuple(HOSTS)
+OVER_SOCKETS = (
+    "wsgi@waitress",
+    "flask@waitress",
+    "django@waitress",
+    "asgi@uvicorn",
+    "fastapi@uvicorn",
+    "litestar@uvicorn",
+    "django-asgi@uvicorn",
+)
+
+
+@pytest.fixture(params=IN_PROCESS)
+def called(request: pytest.FixtureRequest, open_web: Callable[..., Web]) -> Web:
+    """A shop in each host, called as a function: long tables need no sockets."""
+    return open_web(request.param)
+
+
+@pytest.fixture(params=[*IN_PROCESS, *OVER_SOCKETS])
 def web(request: pytest.FixtureRequest, open_web: Callable[..., Web]) -> Web:
-    """A shop in each host."""
+    """A shop in each host: called as a function, and by a real server over a socket."""
     return open_web(request.param)

@@ -29,8 +29,8 @@ from digistore.orders.models import Billing, Consent, OrderState
 from digistore.orders.reads import order_in_flight
 from digistore.orders.rules import (
     LINE_SNAPSHOT,
-    REFERENCE,
     SNAPSHOT,
+    named_in,
     snapshot_fingerprint,
 )
 from digistore.orders.tables import order_lines, orders, payment_attempts
@@ -269,8 +269,8 @@ async def add_attempt(tx: Transaction, order_id: str, wish: Wish, profile: Gatew
             if draft.total
         ),
         total=Money.from_minor(wish.total, wish.currency),
-        success_url=wish.return_url.replace(REFERENCE, attempt_id),
-        cancel_url=wish.cancel_url.replace(REFERENCE, attempt_id),
+        success_url=named_in(wish.return_url, attempt_id),
+        cancel_url=named_in(wish.cancel_url, attempt_id),
         expires_at=tx.now + wish.ttl,
         idempotency_key=key,
         customer_email=wish.customer_email,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from functools import cache
 
@@ -41,7 +40,7 @@ def site_of_settings() -> Site:
     web = _named(given["settings"], "settings") if "settings" in given else None
     if web is not None and not isinstance(web, WebSettings):
         raise ConfigError('DIGISTORE["settings"] is or names a digistore.web.WebSettings')
-    return blocking_site(store() if inspect.isfunction(store) else store, web)
+    return blocking_site(store() if callable(store) else store, web)
 
 
 def user_of_settings() -> Callable[..., object]:
