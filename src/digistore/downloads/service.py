@@ -22,7 +22,7 @@ from digistore.catalog.service.releases import load_release, load_releases, rele
 from digistore.catalog.tables import release_files, releases
 from digistore.clock import to_micros
 from digistore.downloads.models import DownloadLink, LinkCheck, LinkVerdict
-from digistore.downloads.rules import (
+from digistore.downloads.rules.tokens import (
     FIELDS,
     VERSION,
     TokenFields,
