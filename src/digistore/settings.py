@@ -62,7 +62,15 @@ class Settings(BaseModel):
         tax_inclusive: whether prices contain their tax, or a ``TaxCalculator``'s is added to them.
         return_hosts: host names that ``return_url`` may lead to; none given: any.
         link_ttl: how long a download link works, 1 minute to 7 days.
+        require_login: whether a link works only for the user it was made for; download managers
+            have no cookie.
         download_window: what counts as one download, from its first request.
+        download_limit: how often each file can be downloaded by one purchase; none: for life.
+        transport: who sends the bytes: the storage by a signed URL (``redirect``), the web server
+            (``accel``), the application (``stream``), or the first of these that can.
+        redirect_ttl: how long a signed URL works, 1 second to 7 days.
+        accel_header, accel_prefix: how a web server is told to send a file of a local folder, such
+            as ``X-Accel-Redirect`` and ``/protected``.
         max_file_bytes, max_release_bytes, max_release_files: bounds of a release.
         gc_grace: how long bytes that nothing refers to are kept.
         reopen_window: how long a resolved support request can be reopened.
@@ -88,7 +96,15 @@ class Settings(BaseModel):
     link_ttl: timedelta = Field(
         default=timedelta(hours=24), ge=timedelta(minutes=1), le=timedelta(days=7)
     )
+    require_login: bool = False
     download_window: timedelta = Field(default=timedelta(hours=24), ge=timedelta(minutes=1))
+    download_limit: int | None = Field(default=None, ge=1)
+    transport: Literal["auto", "redirect", "accel", "stream"] = "auto"
+    redirect_ttl: timedelta = Field(
+        default=timedelta(minutes=2), ge=timedelta(seconds=1), le=timedelta(days=7)
+    )
+    accel_header: Literal["X-Accel-Redirect", "X-Sendfile"] = "X-Accel-Redirect"
+    accel_prefix: str | None = Field(default=None, pattern=r"^/[\x21-\x7e]*$", max_length=500)
     max_file_bytes: int = Field(default=5 * 2**30, ge=1)
     max_release_bytes: int = Field(default=20 * 2**30, ge=1)
     max_release_files: int = Field(default=200, ge=1)

@@ -6,7 +6,7 @@ import errno
 import io
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from digistore.files.backend import (
     BlobStat,
     BlobWriter,
     ByteSource,
+    Capabilities,
     StorageDown,
     checked_key,
     is_key,
@@ -62,6 +63,15 @@ class LocalBackend:
                 root.below(name).close()
         probe = self.stage(f"{STAGING}/{uuid4()}")
         probe.discard()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do beyond what all must."""
+        return Capabilities(local_path=True)
+
+    def sign(self, key: str, *, seconds: int, response: Mapping[str, str]) -> str:
+        """Refuse: nobody but this process can send an object."""
+        raise NotImplementedError
 
     def stage(self, key: str) -> BlobWriter:
         """Begin a new file under a key of ``staging/``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from digistore.fields import Model
@@ -46,6 +47,19 @@ class BlobRef:
     size: int
     crc32: int
     media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """What the row of a blob says; whoever has read it opens the bytes without another look."""
+
+    sha256: str
+    size: int
+    crc32: int
+    storage_key: str
+    state: BlobState
+    stamp: str | None
+    verified_at: datetime | None
 
 
 class VerifyReport(Model):

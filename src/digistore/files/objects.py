@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from datetime import datetime
 from digistore.files.backend import (
     BlobBackend,
     ByteSource,
+    Capabilities,
     ForeignObject,
     StorageDown,
     busy_if_down,
@@ -41,6 +43,16 @@ class Objects:
     def __init__(self, backend: BlobBackend) -> None:
         """Keep objects in *backend*."""
         self._backend = backend
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the backend can do."""
+        return self._backend.capabilities
+
+    def sign(self, key: str, seconds: int, response: Mapping[str, str]) -> str:
+        """Return a URL that fetches an object; see ``BlobBackend.sign``."""
+        with busy_if_down():
+            return self._backend.sign(key, seconds=seconds, response=response)
 
     def receive(
         self, staged: str, source: Source, intake: Intake, expected_sha256: str | None

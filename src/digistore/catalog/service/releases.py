@@ -145,6 +145,7 @@ async def add(
             "media_type": media_type,
             "size": blob.size,
             "position": position,
+            "scan": "clean",
         }
         for position, (name, media_type, blob) in enumerate(files)
     ]

@@ -1255,6 +1255,8 @@ def upgrade() -> None:
         sa.Column("media_type", Word(), nullable=False),
         sa.Column("size", Amount(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("scan", Word(), nullable=False),
+        sa.Column("personal", Key()),
         sa.PrimaryKeyConstraint("id", name=op.f("digistore_release_files_pk")),
         sa.UniqueConstraint(
             "release_id", "display_name", name=op.f("digistore_release_files_one_file_per_name")
@@ -1270,6 +1272,10 @@ def upgrade() -> None:
             ["digistore_releases.id"],
             name=op.f("digistore_release_files_release_id_fk"),
             ondelete="RESTRICT",
+        ),
+        sa.CheckConstraint(
+            "scan IN ('clean', 'pending', 'infected')",
+            name=op.f("digistore_release_files_known_scan"),
         ),
         sa.CheckConstraint("size > 0", name=op.f("digistore_release_files_never_empty")),
         sqlite_strict=True,
@@ -1308,6 +1314,8 @@ def upgrade() -> None:
         sa.Column("id", Key(), primary_key=True),
         sa.Column("purchase_id", Key(), nullable=False),
         sa.Column("item", Key(), nullable=False),
+        sa.Column("release_id", Key(), nullable=False),
+        sa.Column("file_id", Key()),
         sa.Column("live_key", sa.Integer()),
         sa.Column("first_at", Moment(), nullable=False),
         sa.Column("last_at", Moment(), nullable=False),
@@ -1325,10 +1333,20 @@ def upgrade() -> None:
             name=op.f("digistore_download_sessions_one_live_session"),
         ),
         sa.ForeignKeyConstraint(
-            ["item"],
-            ["digistore_release_files.id"],
-            name=op.f("digistore_download_sessions_item_fk"),
+            ["release_id"],
+            ["digistore_releases.id"],
+            name=op.f("digistore_download_sessions_release_id_fk"),
             ondelete="RESTRICT",
+        ),
+        sa.ForeignKeyConstraint(
+            ["file_id"],
+            ["digistore_release_files.id"],
+            name=op.f("digistore_download_sessions_file_id_fk"),
+            ondelete="RESTRICT",
+        ),
+        sa.CheckConstraint(
+            "item = COALESCE(file_id, release_id)",
+            name=op.f("digistore_download_sessions_item_is_what_was_fetched"),
         ),
         sa.ForeignKeyConstraint(
             ["purchase_id"],
@@ -1355,6 +1373,41 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("digistore_download_sessions_first_at_ix"), "digistore_download_sessions", ["first_at"]
+    )
+    op.create_table(
+        "digistore_download_allowances",
+        sa.Column("purchase_id", Key(), nullable=False),
+        sa.Column("item", Key(), nullable=False),
+        sa.Column("used", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "purchase_id", "item", name=op.f("digistore_download_allowances_pk")
+        ),
+        sa.ForeignKeyConstraint(
+            ["purchase_id"],
+            ["digistore_purchased_products.id"],
+            name=op.f("digistore_download_allowances_purchase_id_fk"),
+            ondelete="RESTRICT",
+        ),
+        sa.CheckConstraint(
+            "used >= 1", name=op.f("digistore_download_allowances_a_row_says_that_it_was_used")
+        ),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "digistore_download_networks",
+        sa.Column("purchase_id", Key(), nullable=False),
+        sa.Column("network", Prose(), nullable=False),
+        sa.Column("last_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "purchase_id", "network", name=op.f("digistore_download_networks_pk")
+        ),
+        sa.ForeignKeyConstraint(
+            ["purchase_id"],
+            ["digistore_purchased_products.id"],
+            name=op.f("digistore_download_networks_purchase_id_fk"),
+            ondelete="RESTRICT",
+        ),
+        sqlite_strict=True,
     )
     op.create_table(
         "digistore_entitlement_facts",
@@ -1971,17 +2024,20 @@ def upgrade() -> None:
     )
     why = "files of a published release never change"
     out, into = published.format(row="OLD"), published.format(row="NEW")
-    refuse("UPDATE", "digistore_release_files", why, when=f"{out} OR {into}")
+    # What a scanner says of a file may change; the file may not.
+    frozen = "id, release_id, blob_sha256, display_name, media_type, size, position, personal"
+    refuse("UPDATE", "digistore_release_files", why, when=f"{out} OR {into}", of=frozen)
     refuse("DELETE", "digistore_release_files", why, when=out)
     refuse("INSERT", "digistore_release_files", why, when=into)
 
 
-def refuse(act: str, table: str, why: str, when: str = "1 = 1") -> None:
-    """Refuse *act* on rows of *table* where *when* is true."""
+def refuse(act: str, table: str, why: str, when: str = "1 = 1", of: str = "") -> None:
+    """Refuse *act* on rows of *table*, or only on its columns *of*, where *when* is true."""
     name = f"{table}_refuse_{act.lower()}"
+    what = f"{act} OF {of}" if of else act
     if op.get_bind().dialect.name == "sqlite":
         op.execute(
-            f"CREATE TRIGGER {name} BEFORE {act} ON {table} WHEN {when} "
+            f"CREATE TRIGGER {name} BEFORE {what} ON {table} WHEN {when} "
             f"BEGIN SELECT RAISE(ABORT, '{why}'); END"
         )
         return
@@ -1991,7 +2047,7 @@ def refuse(act: str, table: str, why: str, when: str = "1 = 1") -> None:
         f"IF {when} THEN RAISE EXCEPTION '{why}'; END IF; RETURN {result}; END $$"
     )
     op.execute(
-        f"CREATE TRIGGER {name} BEFORE {act} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
+        f"CREATE TRIGGER {name} BEFORE {what} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
     )
 
 
@@ -2009,6 +2065,8 @@ def downgrade() -> None:
     op.drop_table("digistore_receipt_counters")
     op.drop_table("digistore_refund_lines")
     op.drop_table("digistore_entitlement_facts")
+    op.drop_table("digistore_download_networks")
+    op.drop_table("digistore_download_allowances")
     op.drop_table("digistore_download_sessions")
     op.drop_table("digistore_dispute_lines")
     op.drop_table("digistore_release_files")
