@@ -105,6 +105,7 @@ class Shop:
     ) -> None:
         """Wire every slice to those before it."""
         self.database = database
+        self.settings = settings
         self.gateways = _by_name(gateways, settings)
         _refuse_two_taxes(self.gateways, tax)
         signer = Secrets(secret).signer("download")

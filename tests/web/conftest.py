@@ -107,13 +107,13 @@ def open_web(
     """Mount a shop in a host by name, and be its client."""
     with ExitStack() as ended:
 
-        def make(name: str, settings: WebSettings | None = None, **kwargs: Any) -> Web:
+        def make(name: str, web_settings: WebSettings | None = None, **kwargs: Any) -> Web:
             kind, _, server = name.partition("@")
             host = HOSTS[kind]
             store = opened(Store, **kwargs)
             shop = Shop(store, sandbox, clock)
             mounted = opened(AsyncStore, **kwargs) if host.is_async else store
-            app = host.make(mounted, settings)
+            app = host.make(mounted, web_settings)
             client: Any
             if server:
                 address = ended.enter_context(SERVERS[server](app))

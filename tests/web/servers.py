@@ -36,7 +36,13 @@ def served_by_waitress(app: Any) -> Iterator[str]:
     """Serve a WSGI application; yields its address."""
     channels: dict[Any, Any] = {}
     server = waitress.server.create_server(
-        app, map=channels, host="127.0.0.1", port=0, threads=4, clear_untrusted_proxy_headers=True
+        app,
+        map=channels,
+        host="127.0.0.1",
+        port=0,
+        threads=4,
+        clear_untrusted_proxy_headers=True,
+        outbuf_overflow=2**30,  # it forgets to close the files that it would overflow into
     )
     stopped = threading.Event()
 

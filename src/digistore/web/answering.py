@@ -14,6 +14,8 @@ from digistore.web.site import Site
 LONGEST_PARAMETER = 600  # of a path: a download token has 512 at most
 LONGEST_HEADERS = 64 * 1024
 
+NO_LENGTH = frozenset({204, 304})
+
 _log = logging.getLogger("digistore.web")
 
 
@@ -30,7 +32,19 @@ async def answer(site: Site, route: Route, request: Request) -> Response:
         response = route.refused(site, problem)
     except DigistoreError as error:
         response = route.refused(site, problem_of(error, site.clock))
-    return _as_head(response) if request.method == "HEAD" else response
+    return _as_head(response) if request.method == "HEAD" else with_length(response)
+
+
+def with_length(response: Response) -> Response:
+    """Say how long the body is; 204 and 304 have none, and say nothing."""
+    if (
+        not isinstance(response.body, bytes)
+        or response.status in NO_LENGTH
+        or "Content-Length" in response.headers
+    ):
+        return response
+    length = {"Content-Length": str(len(response.body))}
+    return replace(response, headers={**response.headers, **length})
 
 
 async def end(response: Response, sent: int) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from digistore.store import AsyncStore
 from digistore.users import UserRef
-from digistore.web.answering import answer, end
+from digistore.web.answering import answer, end, with_length
 from digistore.web.links import refused
 from digistore.web.messages import Problem, Request, Response, mount_of, query_of, too_large
 from digistore.web.routes import routes_of
@@ -72,7 +72,7 @@ async def _respond(
     try:
         route, params = matcher.find(scope["method"], _path(scope))
     except Problem as problem:
-        return refused(site, problem)
+        return with_length(refused(site, problem))
     who = None
     if not route.open_to_all:
         told = user(scope)
@@ -160,22 +160,22 @@ async def _end(response: Response, pieces: Pieces) -> None:
 
 async def _send_at_once(response: Response, pieces: Pieces, send: Send) -> None:
     body = pieces.next()
-    await send(_start(response, {"Content-Length": str(len(body))}))
+    await send(_start(response))
     await send({"type": "http.response.body", "body": body})
     pieces.next()
 
 
 async def _stream(response: Response, pieces: Pieces, send: Send) -> None:
-    await send(_start(response, {}))
+    await send(_start(response))
     while piece := await asyncio.to_thread(pieces.next):
         await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
 
 
-def _start(response: Response, more: dict[str, str]) -> Message:
+def _start(response: Response) -> Message:
     headers = [
         (name.lower().encode("latin-1"), value.encode("latin-1"))
-        for name, value in {**more, **response.headers}.items()
+        for name, value in response.headers.items()
     ]
     return {"type": "http.response.start", "status": response.status, "headers": headers}
 

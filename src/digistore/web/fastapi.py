@@ -48,6 +48,7 @@ def digistore_router(
             name=f"digistore:{route.name}",
             operation_id=f"digistore_{route.name}",
             response_class=NativeResponse,
+            status_code=200,
             response_model=None,
             include_in_schema=listed,
             tags=["digistore"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from digistore.web import links, returning, sandbox, webhooks
+from digistore.web import downloads, links, returning, sandbox, webhooks
 from digistore.web.api import buying, owning, public
 from digistore.web.routing import Route
 from digistore.web.site import Site
@@ -13,4 +13,5 @@ PAGES = (*webhooks.ROUTES, *returning.ROUTES, *links.ROUTES)
 
 def routes_of(site: Site) -> tuple[Route, ...]:
     """Return the routes of a site; the sandbox's page is among them while there is a sandbox."""
-    return (*PAGES, *(sandbox.ROUTES if site.sandboxes else ()), *API)
+    files = downloads.routes(require_login=site.require_login)
+    return (*PAGES, *files, *(sandbox.ROUTES if site.sandboxes else ()), *API)

@@ -54,6 +54,7 @@ class Site:
     settings: WebSettings
     sandboxes: Mapping[str, SandboxGateway]
     clock: Clock
+    require_login: bool
 
     def return_url(self, mount: str) -> str:
         """Return where buyers come back to, for routes that hang below *mount*."""
@@ -86,7 +87,13 @@ def _site(store: Store | AsyncStore, services: Services, settings: WebSettings |
     shop = store._shop  # noqa: SLF001  nobody else need know its gateways
     gateways = shop.gateways.items()
     sandboxes = {name: one for name, one in gateways if isinstance(one, SandboxGateway)}
-    return Site(services, settings or WebSettings(), sandboxes, shop.database.clock)
+    return Site(
+        services,
+        settings or WebSettings(),
+        sandboxes,
+        shop.database.clock,
+        require_login=shop.settings.require_login,
+    )
 
 
 def checked_user(user: object) -> UserRef | None:

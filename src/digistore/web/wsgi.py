@@ -8,7 +8,7 @@ from wsgiref.util import request_uri
 
 from digistore.blocking import run
 from digistore.store import Store
-from digistore.web.answering import answer
+from digistore.web.answering import answer, with_length
 from digistore.web.links import refused
 from digistore.web.messages import Problem, Request, Response, mount_of, query_of, too_large
 from digistore.web.routes import routes_of
@@ -53,7 +53,7 @@ def _respond(
     try:
         route, params = matcher.find(environ["REQUEST_METHOD"], path.rstrip("/"))
     except Problem as problem:
-        return refused(site, problem)
+        return with_length(refused(site, problem))
     who = None if route.open_to_all else checked_user(user(environ))
     request = Request(
         method=environ["REQUEST_METHOD"],
@@ -65,7 +65,7 @@ def _respond(
         user=who,
         client=environ.get("REMOTE_ADDR"),
     )
-    return _with_length(run(answer(site, route, request)))
+    return run(answer(site, route, request))
 
 
 def headers_of(environ: Mapping[str, Any]) -> dict[str, str]:
@@ -102,10 +102,3 @@ def _reader(environ: WSGIEnvironment) -> Callable[[int], Any]:
 def _text(path: str) -> str:
     """Decode a path, which servers hand over as if its bytes were Latin-1 (PEP 3333)."""
     return path.encode("latin-1", "replace").decode("utf-8", "replace")
-
-
-def _with_length(response: Response) -> Response:
-    if not isinstance(response.body, bytes) or "Content-Length" in response.headers:
-        return response
-    headers = {**response.headers, "Content-Length": str(len(response.body))}
-    return Response(response.status, headers, response.body, response.after)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -12,7 +13,8 @@ from digistore.fields import Input
 class PageTexts(Input):
     """All that our pages say; ``PageTexts(lang="de", paid_title="Bezahlt", ...)``.
 
-    *lang* is a BCP 47 tag, *direction* how its script runs.
+    *lang* is a BCP 47 tag, *direction* how its script runs; *downloads* says by its code why a
+    link gives nothing.
     """
 
     lang: str = Field(default="en", pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")
@@ -49,3 +51,14 @@ class PageTexts(Input):
     password: str = "Password"  # noqa: S105  words, no secret
     password_open: str = "Open"  # noqa: S105  words, no secret
     password_wrong: str = "This password is not right. Try again."  # noqa: S105  words, no secret
+    downloads: Mapping[str, str] = {
+        "not_found": "There is nothing here.",
+        "link_expired": "This link has expired. Ask the shop for a fresh one.",
+        "link_revoked": "This link is no longer valid. Look into your orders.",
+        "file_blocked": "This file is not delivered at present. Ask the shop.",
+        "download_limit": "This file was downloaded as often as it may be.",
+        "storage_unavailable": "The file cannot be read at present. Try again later.",
+        "preparing": "Your copy is being made. Try again in a moment.",
+        "personalisation_failed": "Your copy could not be made. The shop has been told.",
+        "busy": "The shop is busy. Try again in a moment.",
+    }
