@@ -120,7 +120,7 @@ def test_entries_beyond_four_gigabytes_are_told_as_zip64() -> None:
         else:
             tail = run
     assert whole.size == whole.runs[-1][0] + len(tail)
-    central = zipfile.ZipFile(_Holes(whole.size, tail))  # type: ignore[arg-type]
+    central = zipfile.ZipFile(_Holes(whole.size, tail))
     with central:
         found = central.infolist()
     assert [one.file_size for one in found] == list(sizes)
