@@ -18,7 +18,7 @@ from digistore.downloads import Downloads
 from digistore.entitlements import Entitlements
 from digistore.errors import ConfigError
 from digistore.events import Event
-from digistore.files import Files
+from digistore.files import BlobBackend, Files
 from digistore.gateways import PaymentGateway
 from digistore.orders import Orders
 from digistore.orders.tax import TaxCalculator
@@ -45,7 +45,7 @@ class Store:
         self,
         engine: Engine,
         *,
-        files: str,
+        files: str | BlobBackend,
         gateways: Sequence[PaymentGateway],
         secret: str | Sequence[str],
         settings: Settings | None = None,
@@ -66,7 +66,7 @@ class Store:
         cls,
         url: str,
         *,
-        files: str,
+        files: str | BlobBackend,
         gateways: Sequence[PaymentGateway],
         secret: str | Sequence[str],
         settings: Settings | None = None,
@@ -77,7 +77,8 @@ class Store:
 
         Args:
             url: of the database, such as ``sqlite:///shop.db``; ``sqlite://`` is in memory.
-            files: where the files are, such as ``file://./shop-files``.
+            files: where the files are, such as ``file://./shop-files`` or ``s3://bucket/prefix``;
+                or a backend that ``digistore.files.open_backend`` has opened with more options.
             gateways: how customers pay; the first that takes a currency is its default.
             secret: at least 32 characters, or a list for rotation, newest first.
             settings: what the host decides.
@@ -165,7 +166,7 @@ class AsyncStore:
         self,
         engine: Engine,
         *,
-        files: str,
+        files: str | BlobBackend,
         gateways: Sequence[PaymentGateway],
         secret: str | Sequence[str],
         settings: Settings | None = None,
@@ -184,7 +185,7 @@ class AsyncStore:
         cls,
         url: str,
         *,
-        files: str,
+        files: str | BlobBackend,
         gateways: Sequence[PaymentGateway],
         secret: str | Sequence[str],
         settings: Settings | None = None,

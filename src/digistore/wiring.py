@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +24,7 @@ from digistore.entitlements.moving import MovePurchases
 from digistore.entitlements.tables import purchased_products
 from digistore.errors import ConfigError
 from digistore.events import OrderPaid, RefundFailed, RefundSucceeded
-from digistore.files import AsyncFiles, open_backend
+from digistore.files import AsyncFiles, BlobBackend, Capabilities, open_backend
 from digistore.gateways import Cap, GatewayProfile, PaymentGateway
 from digistore.orders import AsyncOrders
 from digistore.orders.kinds import Kind, LineKind
@@ -97,7 +98,7 @@ class Shop:
     def __init__(
         self,
         database: Database,
-        files: str,
+        files: str | BlobBackend,
         gateways: Sequence[PaymentGateway],
         secret: str | Sequence[str],
         settings: Settings,
@@ -110,7 +111,9 @@ class Shop:
         _refuse_two_taxes(self.gateways, tax)
         signer = Secrets(secret).signer("download")
         self.users = AsyncUsers(database, Secrets(secret).signer("claim"))
-        self.files = AsyncFiles(database, open_backend(files), settings)
+        backend = open_backend(files) if isinstance(files, str | os.PathLike) else files
+        _refuse_transport(backend, settings)
+        self.files = AsyncFiles(database, backend, settings)
         self.catalog = AsyncCatalog(database, self.users, self.files, settings, _Readers(database))
         kinds: dict[Kind, LineKind] = {
             Kind.PRODUCT: ProductLines(),
@@ -241,9 +244,19 @@ def _refuse_two_taxes(gateways: Mapping[str, PaymentGateway], tax: TaxCalculator
         )
 
 
+def _refuse_transport(backend: BlobBackend, settings: Settings) -> None:
+    able = getattr(backend, "capabilities", None)
+    if not isinstance(able, Capabilities):
+        raise ConfigError("files is a URL such as file://./shop-files, or a BlobBackend")
+    if settings.transport == "redirect" and not able.presign:
+        raise ConfigError("transport='redirect' needs files in a bucket: s3://bucket/prefix")
+    if settings.transport == "accel" and not (able.local_path and settings.accel_prefix):
+        raise ConfigError("transport='accel' needs files in a local folder, and accel_prefix")
+
+
 def make_shop(
     database: Database,
-    files: str,
+    files: str | BlobBackend,
     gateways: Sequence[PaymentGateway],
     secret: str | Sequence[str],
     settings: Settings | None,
