@@ -11,26 +11,25 @@ from typing import Any
 import pytest
 import schemathesis
 from fastapi import FastAPI
-from hypothesis import HealthCheck, settings
-from schemathesis import checks
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode, checks
 
 from digistore import AsyncStore, Money, Store
 from digistore.gateways.sandbox import SandboxGateway
 from digistore.testing import FrozenClock
 from digistore.web.fastapi import digistore_router
-from digistore.web.openapi import document
+from digistore.web.openapi import document, operation_of
 from digistore.web.routes import API
+from digistore.web.routing import Route
 from tests.conftest import RETURN, SECRET, Shop
 from tests.web import hosts
 
 Opened = Callable[..., Any]
 
 
-def test_every_operation_is_described(opened: Opened) -> None:
+def test_every_operation_is_described() -> None:
     paths = document()["paths"]
-    listed = {
-        f"{method.upper()} {path}" for path, methods in paths.items() for method in methods
-    }
+    listed = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
     assert listed == {f"{route.method} /shop{route.path}" for route in API}
     for methods in paths.values():
         for operation in methods.values():
@@ -92,7 +91,6 @@ def api(world: World) -> Any:
     return schemathesis.openapi.from_asgi("/openapi.json", world.app)
 
 
-described = schemathesis.pytest.from_fixture("api")
 TRUE_ANSWERS = [
     checks.not_a_server_error,
     checks.status_code_conformance,
@@ -101,19 +99,40 @@ TRUE_ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize("known", [False, True], ids=["any", "known"])
-@described.parametrize()
-@settings(
-    max_examples=20,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+def can_be_wrong(route: Route) -> bool:
+    """Whether anything of a request is given by the client."""
+    operation = operation_of(route)
+    return bool(operation["parameters"]) or "requestBody" in operation
+
+
+TRIED = [
+    pytest.param(route, mode, id=f"{route.name}-{mode.value}")
+    for route in API
+    for mode in GenerationMode
+    if mode is GenerationMode.POSITIVE or can_be_wrong(route)
+]
+
+
+@pytest.mark.parametrize(("route", "mode"), TRIED)
 def test_answers_are_those_that_the_document_names(
-    case: schemathesis.Case, world: World, known: bool
+    api: Any, world: World, route: Route, mode: GenerationMode
 ) -> None:
-    if known:  # what exists lets more of an operation be seen
-        for name in case.path_parameters.keys() & world.known.keys():
-            case.path_parameters[name] = world.known[name]
-    case.call_and_validate(checks=TRUE_ANSWERS)
+    operation = api[f"/shop{route.path}"][route.method]
+
+    @given(case=operation.as_strategy(generation_mode=mode))
+    @settings(
+        max_examples=25,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    def holds(case: Any) -> None:
+        case.call_and_validate(checks=TRUE_ANSWERS)
+        known = case.path_parameters.keys() & world.known.keys()
+        for parameter in known:  # what exists lets more of an operation be seen
+            case.path_parameters[parameter] = world.known[parameter]
+        if known:
+            case.call_and_validate(checks=TRUE_ANSWERS)
+
+    holds()

@@ -53,6 +53,4 @@ def routes(*, require_login: bool) -> tuple[Route, ...]:
 
     Download managers have no cookie.
     """
-    return (
-        Route("GET", "/d/{token}", "download", fetch, refused, open_to_all=not require_login),
-    )
+    return (Route("GET", "/d/{token}", "download", fetch, refused, open_to_all=not require_login),)

@@ -69,7 +69,12 @@ def _inlined(node: Any, defs: Mapping[str, Any]) -> Any:  # noqa: ANN401  any JS
     if ref.startswith(_REF):
         beside = {name: value for name, value in node.items() if name != "$ref"}
         return {**_inlined(defs[ref.removeprefix(_REF)], defs), **_inlined(beside, defs)}
-    return {name: _inlined(value, defs) for name, value in node.items()}
+    # "default": null says nothing that "may be left out" does not, and FastAPI drops it.
+    return {
+        name: _inlined(value, defs)
+        for name, value in node.items()
+        if (name, value) != ("default", None)
+    }
 
 
 def _in_path(route: Route) -> list[dict[str, Any]]:
