@@ -283,6 +283,7 @@ HOST_ONLY = {
     "payments.handle_webhook",
     "payments.reconcile",
     "files.verify",
+    "files.collect",
     "downloads.plan",  # the token is the authority
     "downloads.finish",
     "short_urls.resolve",  # the code is the authority

@@ -5,7 +5,7 @@ may fetch them, and no text from a seller or a buyer ever becomes part of a key 
 """
 
 from digistore.files.backend import BlobBackend, Capabilities
-from digistore.files.models import BlobRef, BlobState, VerifyReport
+from digistore.files.models import BlobRef, BlobState, GCReport, VerifyReport
 from digistore.files.reader import BlobReader
 from digistore.files.rules import CHUNK, checked_display_name, media_type_of
 from digistore.files.service import AsyncFiles, Files
@@ -21,6 +21,7 @@ __all__ = [
     "BlobState",
     "Capabilities",
     "Files",
+    "GCReport",
     "Source",
     "VerifyReport",
     "checked_display_name",

@@ -78,3 +78,17 @@ class VerifyReport(Model):
     def intact(self) -> bool:
         """Whether every blob that was looked at is what was stored."""
         return not (self.damaged or self.missing or self.unreadable)
+
+
+class GCReport(Model):
+    """What ``store.files.collect`` did, or with ``dry_run`` would do now.
+
+    ``condemned`` blobs are removed by a run that comes ``Settings.gc_grace`` later, if nobody wants
+    them again until then; ``deleted`` are gone; ``freed_bytes`` are theirs.
+    """
+
+    dry_run: bool
+    condemned: int
+    deleted: int
+    freed_bytes: int
+    swept_uploads: int

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from digistore.files.backend import (
     BlobBackend,
+    BlobStat,
     ByteSource,
     Capabilities,
     ForeignObject,
@@ -17,7 +18,7 @@ from digistore.files.backend import (
     busy_if_down,
 )
 from digistore.files.models import BlobRef, Verdict
-from digistore.files.rules import CHUNK, STAGING
+from digistore.files.rules import BLOBS, CHUNK, STAGING
 from digistore.files.source import Intake, Source, receive
 
 
@@ -103,6 +104,21 @@ class Objects:
             for key in old[:limit]:
                 self._backend.delete(key)
         return len(old[:limit])
+
+    def count_older(self, moment: datetime) -> int:
+        """Count the staged objects last written before *moment*."""
+        with busy_if_down():
+            return sum(one.modified_at < moment for one in self._backend.list(STAGING))
+
+    def older(self, moment: datetime) -> list[BlobStat]:
+        """Describe the published objects last written before *moment*."""
+        with busy_if_down():
+            return [one for one in self._backend.list(BLOBS) if one.modified_at < moment]
+
+    def remove(self, key: str) -> None:
+        """Remove a published object; one that is not there stays away."""
+        with busy_if_down():
+            self._backend.delete(key)
 
     def glance(self, key: str, size: int) -> Seen:
         """Look whether an object is there and has its size."""

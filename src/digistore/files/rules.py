@@ -136,6 +136,12 @@ def blob_key(sha256: str) -> str:
     return f"{BLOBS}/sha256/{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
 
+def sha256_of_key(key: str) -> str | None:
+    """Return the hash of the bytes that lie at *key*, ``None`` if no blob lies there."""
+    sha256 = key.rpartition("/")[2]
+    return sha256 if _SHA256.fullmatch(sha256) and blob_key(sha256) == key else None
+
+
 def checked_part(start: int, end: int | None, size: int) -> tuple[int, int]:
     """Return the bounds of a part of *size* bytes; no *end* is the end of the file.
 

@@ -15,9 +15,11 @@ from sqlalchemy import func, select, update
 from digistore.blocking import Blocking, blocking, offload, run
 from digistore.errors import Busy, Conflict, NotFound
 from digistore.files.backend import BlobBackend, Capabilities
+from digistore.files.collecting import Collector
 from digistore.files.models import (
     BlobRef,
     BlobState,
+    GCReport,
     StoredBlob,
     UploadState,
     Verdict,
@@ -101,6 +103,29 @@ class AsyncFiles:
             missing=tuple(found[Verdict.MISSING]),
             unreadable=tuple(found[Verdict.UNREADABLE]),
         )
+
+    async def collect(
+        self, *, dry_run: bool = True, progress: Callable[[int], None] | None = None
+    ) -> GCReport:
+        """Remove stored bytes that nothing refers to, and what broken uploads left.  Host-only.
+
+        What nothing has referred to for ``Settings.gc_grace`` is condemned; what has been condemned
+        for as long is removed. Files of releases stay, those of drafts as well. Interrupted, the
+        next run goes on.
+
+        Args:
+            dry_run: only say what would be done.
+            progress: told after each file that is removed how many were.
+
+        Raises:
+            Busy: database or storage cannot be used now.
+        """
+        collector = Collector(self._database, self._objects, self._settings)
+        if dry_run:
+            return await collector.look()
+        report = await collector.collect(progress)
+        await self._database.transact(expire)
+        return report
 
     # What the other slices ask.
 
@@ -324,3 +349,4 @@ class Files(Blocking[AsyncFiles]):
     """The same without an event loop."""
 
     verify = blocking(AsyncFiles.verify)
+    collect = blocking(AsyncFiles.collect)
