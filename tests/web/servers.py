@@ -35,7 +35,7 @@ def served_by_uvicorn(app: Any) -> Iterator[str]:
 def served_by_waitress(app: Any) -> Iterator[str]:
     """Serve a WSGI application; yields its address."""
     channels: dict[Any, Any] = {}
-    server = waitress.server.create_server(
+    server: Any = waitress.server.create_server(
         app,
         map=channels,
         host="127.0.0.1",
