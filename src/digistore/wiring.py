@@ -119,8 +119,20 @@ class Shop:
             Kind.PRODUCT: ProductLines(),
             Kind.SUPPORT: SupportLines(),
         }
+        self.short_urls = AsyncShortUrls(
+            database, self.users, settings, Secrets(secret).signer("click")
+        )
         settle = Settle(database, kinds, settings)
-        self.orders = AsyncOrders(database, self.users, self.gateways, kinds, settle, settings, tax)
+        self.orders = AsyncOrders(
+            database,
+            self.users,
+            self.gateways,
+            kinds,
+            settle,
+            settings,
+            tax,
+            self.short_urls.tokens.read,
+        )
         self.entitlements = AsyncEntitlements(database, self.users, settle.ask_about_standby)
         self.payments = AsyncPayments(
             database,
@@ -143,7 +155,6 @@ class Shop:
         self.downloads = AsyncDownloads(
             database, self.users, self.entitlements, self.files, settings, signer
         )
-        self.short_urls = AsyncShortUrls(database, self.users, settings)
         self.analytics = AsyncAnalytics(database, self.users)
         self.outbox = AsyncOutbox(database)
         self.effects = AsyncOutbox(database)
@@ -178,6 +189,7 @@ class Shop:
         # What has just been found is told in the same round.
         delivered, failed = await self.outbox.deliver(limit)
         receipts, unissued = await self.effects.deliver(limit)
+        await self.short_urls.roll_up_due()  # before the days close that it may still mend
         closed_days = await self.analytics.close_days(limit)
         swept = await self.files.sweep(limit)
         await self.outbox.beat(ROUND)
@@ -198,7 +210,8 @@ class Shop:
         return await self.doctor.examine()
 
     async def close(self) -> None:
-        """Let go of gateways and database."""
+        """Write what waits; let go of gateways and database."""
+        await self.short_urls.flush_clicks()
         for gateway in self.gateways.values():
             await port(gateway.close())
         self.database.close()

@@ -30,11 +30,8 @@ class Prepared:
 
     def run(self, connection: Connection, params: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
         """Run it on the driver connection below *connection* and return all rows."""
-        dialect = connection.dialect.name
-        if dialect not in self._compiled:
-            self._compile(connection)
-        text, names, constants = self._compiled[dialect]
-        values = {**constants, **params}
+        text, names, constants = self._for(connection)
+        values = {**constants, **params} if constants else params
         cursor = connection.connection.cursor()
         try:
             cursor.execute(text, [values[name] for name in names] if names else values)
@@ -43,6 +40,29 @@ class Prepared:
             raise no_text() from None
         finally:
             cursor.close()
+
+    def run_many(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run it once per row of parameters; it returns nothing."""
+        text, names, constants = self._for(connection)
+        all_values = [{**constants, **row} for row in rows]
+        cursor = connection.connection.cursor()
+        try:
+            cursor.executemany(
+                text,
+                [[values[name] for name in names] for values in all_values]
+                if names
+                else all_values,
+            )
+        except UnicodeEncodeError:
+            raise no_text() from None
+        finally:
+            cursor.close()
+
+    def _for(self, connection: Connection) -> tuple[str, tuple[str, ...], Mapping[str, Any]]:
+        dialect = connection.dialect.name
+        if dialect not in self._compiled:
+            self._compile(connection)
+        return self._compiled[dialect]
 
     def _compile(self, connection: Connection) -> None:
         if not isinstance(self._statement, ClauseElement):  # pragma: no cover  mypy's question

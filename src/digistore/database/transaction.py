@@ -73,6 +73,10 @@ class Transaction(Reader):
         self._ids = ids
         self._drawn = 0
 
+    async def put_many(self, prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run a hot statement once per row of parameters, as the driver has them."""
+        prepared.run_many(self.connection, rows)
+
     def new_id(self, prefix: str) -> str:
         """Draw an id with *prefix*; the n-th draw of a repeated transaction gives the same."""
         if self._drawn == len(self._ids):

@@ -63,8 +63,9 @@ def _order(row: Record, lines: Sequence[Any]) -> Order:
 
     copied = ("id", "buyer_id", "seller_id", "state", "currency", "tax_inclusive", "livemode")
     times = ("self_purchase", "late", "created_at", "expires_at", "paid_at", "metadata")
+    sent_by = ("short_url_id", "clicked_at")
     return Order(
-        **{name: row[name] for name in (*copied, *times)},
+        **{name: row[name] for name in (*copied, *times, *sent_by)},
         subtotal=money(row["subtotal"]),
         discount=money(row["discount"]),
         tax=money(row["tax"]),

@@ -339,6 +339,8 @@ def upgrade() -> None:
         sa.Column("canceled_at", Moment()),
         sa.Column("paid_at", Moment()),
         sa.Column("late", Flag(), nullable=False),
+        sa.Column("short_url_id", Key()),
+        sa.Column("clicked_at", Moment()),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("digistore_orders_pk")),
@@ -384,6 +386,10 @@ def upgrade() -> None:
             name=op.f("digistore_orders_paid_has_its_time"),
         ),
         sa.CheckConstraint(
+            "(short_url_id IS NULL) = (clicked_at IS NULL)",
+            name=op.f("digistore_orders_a_click_has_its_link_and_time"),
+        ),
+        sa.CheckConstraint(
             "discount BETWEEN 0 AND 9007199254740991", name=op.f("digistore_orders_sane_discount")
         ),
         sa.CheckConstraint(
@@ -411,6 +417,11 @@ def upgrade() -> None:
         op.f("digistore_orders_seller_id_paid_at_ix"), "digistore_orders", ["seller_id", "paid_at"]
     )
     op.create_index(op.f("digistore_orders_paid_at_ix"), "digistore_orders", ["paid_at"])
+    op.create_index(
+        op.f("digistore_orders_short_url_id_paid_at_ix"),
+        "digistore_orders",
+        ["short_url_id", "paid_at"],
+    )
     op.create_index(
         op.f("digistore_orders_state_expires_at_ix"), "digistore_orders", ["state", "expires_at"]
     )
@@ -492,7 +503,12 @@ def upgrade() -> None:
         sa.Column("max_visits", Amount()),
         sa.Column("visits", Amount(), nullable=False),
         sa.Column("fallback", Prose()),
+        sa.Column("password_hash", Prose()),
+        sa.Column("rules", Json(), nullable=False),
+        sa.Column("forward_query", Flag(), nullable=False),
+        sa.Column("track", Flag(), nullable=False),
         sa.Column("permanent", Flag(), nullable=False),
+        sa.Column("imported_clicks", Amount(), nullable=False),
         sa.Column("disabled_at", Moment()),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", Moment(), nullable=False),
@@ -510,7 +526,15 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "expires_at > starts_at", name=op.f("digistore_short_urls_expires_after_it_starts")
         ),
+        sa.CheckConstraint(
+            "forward_query IN (0, 1)", name=op.f("digistore_short_urls_flag_forward_query")
+        ),
+        sa.CheckConstraint("track IN (0, 1)", name=op.f("digistore_short_urls_flag_track")),
         sa.CheckConstraint("permanent IN (0, 1)", name=op.f("digistore_short_urls_flag_permanent")),
+        sa.CheckConstraint(
+            "imported_clicks BETWEEN 0 AND 9007199254740991",
+            name=op.f("digistore_short_urls_sane_imported_clicks"),
+        ),
         sa.CheckConstraint(
             "target LIKE 'http://%' OR target LIKE 'https://%'",
             name=op.f("digistore_short_urls_target_is_a_web_address"),
@@ -555,6 +579,8 @@ def upgrade() -> None:
         sa.Column("agent_family", Word(), nullable=False),
         sa.Column("device", Word(), nullable=False),
         sa.Column("is_bot", Flag(), nullable=False),
+        sa.Column("rule", Prose()),
+        sa.Column("agent", Prose()),
         sa.PrimaryKeyConstraint("id", name=op.f("digistore_clicks_pk")),
         sa.ForeignKeyConstraint(
             ["short_url_id"],
@@ -568,6 +594,47 @@ def upgrade() -> None:
     op.create_index(op.f("digistore_clicks_at_ix"), "digistore_clicks", ["at"])
     op.create_index(
         op.f("digistore_clicks_short_url_id_at_ix"), "digistore_clicks", ["short_url_id", "at"]
+    )
+    op.create_table(
+        "digistore_click_days",
+        sa.Column("short_url_id", Key(), nullable=False),
+        sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("is_bot", Flag(), nullable=False),
+        sa.Column("clicks", Amount(), nullable=False),
+        sa.Column("visitors", Amount(), nullable=False),
+        sa.Column("closed", Flag(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "short_url_id", "day", "is_bot", name=op.f("digistore_click_days_pk")
+        ),
+        sa.ForeignKeyConstraint(
+            ["short_url_id"],
+            ["digistore_short_urls.id"],
+            name=op.f("digistore_click_days_short_url_id_fk"),
+            ondelete="RESTRICT",
+        ),
+        sa.CheckConstraint(
+            "clicks BETWEEN 0 AND 9007199254740991", name=op.f("digistore_click_days_sane_clicks")
+        ),
+        sa.CheckConstraint(
+            "visitors BETWEEN 0 AND 9007199254740991",
+            name=op.f("digistore_click_days_sane_visitors"),
+        ),
+        sa.CheckConstraint("is_bot IN (0, 1)", name=op.f("digistore_click_days_flag_is_bot")),
+        sa.CheckConstraint("closed IN (0, 1)", name=op.f("digistore_click_days_flag_closed")),
+        sa.CheckConstraint(
+            "visitors <= clicks", name=op.f("digistore_click_days_a_visitor_clicks")
+        ),
+        sqlite_strict=True,
+    )
+    op.create_index(
+        op.f("digistore_click_days_closed_day_ix"), "digistore_click_days", ["closed", "day"]
+    )
+    op.create_table(
+        "digistore_visitor_keys",
+        sa.Column("day", sa.Integer(), primary_key=True, autoincrement=False),
+        sa.Column("key", Digest(), nullable=False),
+        sa.PrimaryKeyConstraint("day", name=op.f("digistore_visitor_keys_pk")),
+        sqlite_strict=True,
     )
     op.create_table(
         "digistore_holdings",
@@ -2081,6 +2148,8 @@ def downgrade() -> None:
     op.drop_table("digistore_payment_attempts")
     op.drop_table("digistore_order_lines")
     op.drop_table("digistore_holdings")
+    op.drop_table("digistore_visitor_keys")
+    op.drop_table("digistore_click_days")
     op.drop_table("digistore_clicks")
     op.drop_table("digistore_user_roles")
     op.drop_table("digistore_short_urls")
