@@ -48,13 +48,14 @@ PAGES = {
     "webhook": "POST /webhooks/{gateway}",
     "download": "GET /d/{token}",
     "short_link": "GET /s/{code}",
+    "short_link_password": "POST /s/{code}",
     "return_page": "GET /return/{reference}",
 }
 SANDBOX = {
     "sandbox": "GET /sandbox/{checkout}",
     "sandbox_press": "POST /sandbox/{checkout}",
 }
-OPEN_TO_ALL = {"webhook", "download", "short_link", "return_page"}
+OPEN_TO_ALL = PAGES.keys()
 ALLOWED = {**PUBLIC, **CUSTOMER, **PAGES, **SANDBOX}
 
 NEVER = {

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import threading
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -264,6 +266,52 @@ def test_a_short_link_leads_on_and_counts(web: Web) -> None:
     shop.store.short_urls.disable(shop.operator, gone)
     unknown, disabled = web.get("/s/unknown"), web.get("/s/gone")
     assert (unknown.status_code, unknown.content) == (404, disabled.content)
+
+
+def test_a_short_link_with_a_password_asks_for_it_on_a_page(web: Web) -> None:
+    shop = web.shop
+    shop.store.short_urls.shorten(
+        shop.operator, "https://example.com/vip", code="vip", password="open sesame"
+    )
+    asked = web.get("/s/vip")
+    assert (asked.status_code, "location" in asked.headers) == (403, False)
+    assert '<label for="password">' in asked.text
+    wrong = web.ask("POST", "/s/vip", data={"password": "closed"})
+    assert (wrong.status_code, 'role="alert"' in wrong.text) == (403, True)
+    right = web.ask("POST", "/s/vip", data={"password": "open sesame"})
+    assert right.status_code == 303
+    assert right.headers["location"] == "https://example.com/vip"
+    assert web.get("/s/vip?password=open+sesame").status_code == 403
+    shop.store.short_urls.shorten(shop.operator, "https://example.com/", code="plain")
+    plain = web.ask("POST", "/s/plain", data={"password": "x"})
+    assert (plain.status_code, plain.headers["allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize("host", ["flask", "fastapi"])
+def test_guessing_a_password_is_bounded(open_web: Callable[..., Web], host: str) -> None:
+    web = open_web(host)
+    shop = web.shop
+    shop.store.short_urls.shorten(
+        shop.operator, "https://example.com/", code="vip", password="open sesame"
+    )
+    answers = [web.ask("POST", "/s/vip", data={"password": "closed"}) for _ in range(12)]
+    assert [one.status_code for one in answers] == [403] * 10 + [429] * 2
+    assert int(answers[-1].headers["retry-after"]) > 0
+
+
+def test_a_link_hands_the_query_on_and_its_click_is_an_orders(web: Web) -> None:
+    shop = web.shop
+    shop.store.short_urls.shorten(
+        shop.operator, "https://example.com/", code="advert", track=True, forward_query=True
+    )
+    there = web.get("/s/advert?utm=a%20b").headers["location"]
+    query = parse_qs(urlsplit(there).query)
+    assert query["utm"] == ["a b"]
+    given = {"items": [shop.product().id], "click": query["cid"][0]}
+    made = web.post("/checkout", given, shop.buyer).json()
+    shop.deliver(shop.sandbox.pay(web.path_of(made["url"])))
+    again = {"items": [shop.product("Other").id], "click": "forged"}
+    assert web.post("/checkout", again, shop.buyer).status_code == 200
 
 
 def test_head_has_the_headers_of_get_and_no_body(web: Web) -> None:

@@ -95,12 +95,13 @@ def request_of(
     async def read(limit: int) -> bytes:
         return await read_body(receive, limit)
 
-    client = scope.get("client")
+    client, text = scope.get("client"), scope.get("query_string", b"").decode("latin-1")
     return Request(
         method=scope["method"],
         mount=mount_of(url.rstrip("/"), route.path),
         headers=headers_of(scope["headers"]),
-        query=query_of(scope.get("query_string", b"").decode("latin-1")),
+        query=query_of(text),
+        query_string=text,
         params=params,
         read=read,
         user=user,

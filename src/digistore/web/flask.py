@@ -91,6 +91,7 @@ def _view(site: Site, route: Route, user: Callable[..., object]) -> Callable[...
             mount=mount_of(request_uri(native.environ, include_query=False), route.path),
             headers={name.lower(): value for name, value in native.headers.items()},
             query=query_of(native.query_string.decode("latin-1")),
+            query_string=native.query_string.decode("latin-1"),
             params=params,
             read=_read,
             user=who,

@@ -64,6 +64,7 @@ class Request:
         query: the first value of each name.
         params: what the path holds, decoded.
         read: returns the raw body; above so many bytes it raises ``too_large``.
+        query_string: the query as it came.
         user: who asks, as the host says; ``None`` for nobody.
         client: the address of the connection; proxy headers are the host's business.
         form_fields: returns what the host wants to find in each form, such as a CSRF token.
@@ -75,6 +76,7 @@ class Request:
     query: Mapping[str, str]
     params: Mapping[str, str]
     read: Callable[[int], Awaitable[bytes]]
+    query_string: str = ""
     user: UserRef | None = None
     client: str | None = None
     form_fields: Callable[[], Mapping[str, str]] = dict

@@ -60,6 +60,7 @@ def _respond(
         mount=mount_of(request_uri(environ, include_query=False).rstrip("/"), route.path),
         headers=headers_of(environ),
         query=query_of(environ.get("QUERY_STRING", "")),
+        query_string=environ.get("QUERY_STRING", ""),
         params=params,
         read=_reader(environ),
         user=who,

@@ -64,6 +64,7 @@ async def checkout(site: Site, request: Request, given: CheckoutInput) -> object
         pay=given.pay,
         billing=given.billing,
         consents=given.consents,
+        click=given.click,
         idempotency_key=given.idempotency_key,
         allow_repeat=given.allow_repeat,
     )

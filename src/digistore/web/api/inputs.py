@@ -68,10 +68,11 @@ class QuoteInput(Given):
 
 
 class CheckoutInput(QuoteInput):
-    """An order; the same ``idempotency_key`` is the same order."""
+    """An order; the same ``idempotency_key`` is the same order, ``click`` is a link's ``cid``."""
 
     gateway: Ref | None = None
     consents: tuple[Consent, ...] = Field(default=(), max_length=10)
+    click: str | None = None
     idempotency_key: AsciiKey | None = None
     allow_repeat: bool = False
 
@@ -109,6 +110,7 @@ class SupportInput(Given):
     discount: Line | None = None
     billing: Billing | None = None
     consents: tuple[Consent, ...] = Field(default=(), max_length=10)
+    click: str | None = None
     idempotency_key: AsciiKey | None = None
 
 

@@ -77,6 +77,7 @@ async def request_support(site: Site, request: Request, given: SupportInput) -> 
         discount=given.discount,
         billing=given.billing,
         consents=given.consents,
+        click=given.click,
         idempotency_key=given.idempotency_key,
     )
     return {"request": made.request, "checkout": payable(site, request, made.checkout)}

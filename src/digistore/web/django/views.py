@@ -74,6 +74,7 @@ def _request(native: HttpRequest, route: Route, params: Mapping[str, str], who: 
         mount=mount_of(url, route.path),
         headers={name.lower(): value for name, value in native.headers.items()},
         query=query_of(native.META.get("QUERY_STRING", "")),
+        query_string=native.META.get("QUERY_STRING", ""),
         params=params,
         read=read,
         user=checked_user(who),
