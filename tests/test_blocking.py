@@ -29,7 +29,8 @@ T = TypeVar("T")
 # them.  A public coroutine that is neither here nor in the blocking twin fails the test below.
 INTERNAL = {
     "users": {"acting", "visitor", "id_of", "load_many"},
-    "files": {"put", "attach", "sweep"},
+    "files": {"put", "attach", "scan", "sweep"},
+    "catalog": {"scan_again"},
     "support": {"close_old"},
     "downloads": {"check_link"},
     "analytics": {"close_days"},
