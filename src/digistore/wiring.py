@@ -148,19 +148,23 @@ class Shop:
             self._refund,
         )
         self.downloads = AsyncDownloads(
-            database, self.users, self.entitlements, self.files, settings, signer
+            database, self.users, self.entitlements, self.files, settings, signer, personalisers
         )
         self.short_urls = AsyncShortUrls(database, self.users, settings)
         self.analytics = AsyncAnalytics(database, self.users)
         self.outbox = AsyncOutbox(database)
         self.effects = AsyncOutbox(database)
+        self._connect(settle)
+        self.doctor = Doctor(database)
+
+    def _connect(self, settle: Settle) -> None:
+        """Tell slices what others do after them."""
         self.effects.within(OrderPaid, self.orders.receipts.take, RECEIPTS)
         self.effects.within(RefundSucceeded, self.orders.receipts.take, RECEIPTS)
         self.effects.within(RefundFailed, self.orders.receipts.take, RECEIPTS)
         self.users.claims.moves(move_orders)  # it locks orders: the others come after it
         self.users.claims.moves(MovePurchases(settle.ask_about_standby))
         self.users.claims.moves(move_requests)
-        self.doctor = Doctor(database)
 
     async def _refund(self, actor: Actor, line_id: str, reason: str) -> Refund:
         return await self.payments.refund(actor, line_id, reason=reason)
@@ -187,6 +191,7 @@ class Shop:
         receipts, unissued = await self.effects.deliver(limit)
         closed_days = await self.analytics.close_days(limit)
         swept = await self.files.sweep(limit)
+        forgotten = await self.downloads.sweep(limit)
         scanned = await self.catalog.scan_again(limit)
         await self.outbox.beat(ROUND)
         return DueReport(
@@ -199,7 +204,7 @@ class Shop:
             swept_uploads=swept,
             scanned_files=scanned,
             more=delivered + receipts + reconciled.due > 0
-            or limit in {closed_requests, closed_days, swept, reconciled.expired},
+            or limit in {closed_requests, closed_days, swept, forgotten, reconciled.expired},
         )
 
     async def examine(self) -> DoctorReport:

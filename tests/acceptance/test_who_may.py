@@ -304,6 +304,8 @@ WITHIN = {
     "files.put",
     "files.attach",
     "files.scan",
+    "files.stored",
+    "downloads.sweep",
     "files.sweep",
     "catalog.scan_again",
     "downloads.check_link",  # what serving a link asks: the token is the authority

@@ -192,7 +192,7 @@ class AsyncFiles:
             DamagedFile: the stored bytes are not what was published, or gone.
             Busy: database or storage cannot be used now.
         """
-        found = run(self._stored(blob if isinstance(blob, str) else blob.sha256))
+        found = run(self.stored(blob if isinstance(blob, str) else blob.sha256))
         return self.open_stored(found, start, end)
 
     def open_stored(self, blob: StoredBlob, start: int = 0, end: int | None = None) -> BlobReader:
@@ -305,7 +305,12 @@ class AsyncFiles:
         # From here on the row keeps the object; until here a collection could have taken it.
         await offload(self._objects.ensure, staged, key)
 
-    async def _stored(self, sha256: str) -> StoredBlob:
+    async def stored(self, sha256: str) -> StoredBlob:
+        """Return what the row of a blob says.
+
+        Raises:
+            NotFound: no such blob.
+        """
         row = await self._database.first(select(*BLOB_COLUMNS).where(blobs.c.sha256 == sha256))
         if row is None or row.blob_state == BlobState.DELETING:
             noun = "file"
