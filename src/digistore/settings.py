@@ -76,6 +76,8 @@ class Settings(BaseModel):
             have no cookie.
         download_window: what counts as one download, from its first request.
         download_limit: how often each file can be downloaded by one purchase; none: for life.
+        download_networks: from how many networks a purchase is downloaded within a day before an
+            operator is asked to look; nothing is blocked.
         transport: who sends the bytes: the storage by a signed URL (``redirect``), the web server
             (``accel``), the application (``stream``), or the first of these that can.
         redirect_ttl: how long a signed URL works, 1 second to 7 days.
@@ -119,6 +121,7 @@ class Settings(BaseModel):
     require_login: bool = False
     download_window: timedelta = Field(default=timedelta(hours=24), ge=timedelta(minutes=1))
     download_limit: int | None = Field(default=None, ge=1)
+    download_networks: int = Field(default=20, ge=1)
     transport: Literal["auto", "redirect", "accel", "stream"] = "auto"
     redirect_ttl: timedelta = Field(
         default=timedelta(minutes=2), ge=timedelta(seconds=1), le=timedelta(days=7)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -14,11 +14,11 @@ from digistore.catalog import Catalog
 from digistore.clock import Clock, utc_now
 from digistore.database import Database
 from digistore.doctor import DoctorReport
-from digistore.downloads import Downloads
+from digistore.downloads import Downloads, Personaliser
 from digistore.entitlements import Entitlements
 from digistore.errors import ConfigError
 from digistore.events import Event
-from digistore.files import BlobBackend, Files
+from digistore.files import BlobBackend, Files, Scanner
 from digistore.gateways import PaymentGateway
 from digistore.orders import Orders
 from digistore.orders.tax import TaxCalculator
@@ -50,6 +50,8 @@ class Store:
         secret: str | Sequence[str],
         settings: Settings | None = None,
         tax: TaxCalculator | None = None,
+        scanner: Scanner | None = None,
+        personalisers: Mapping[str, Personaliser] | None = None,
         clock: Clock = utc_now,
     ) -> None:
         """Use the host's SQLite *engine*: its file, or the memory it shares.
@@ -59,7 +61,18 @@ class Store:
         Raises:
             ConfigError: an engine, folder, secret or gateway that cannot be used.
         """
-        self._begin(make_shop(Database(engine, clock), files, gateways, secret, settings, tax))
+        self._begin(
+            make_shop(
+                Database(engine, clock),
+                files,
+                gateways,
+                secret,
+                settings,
+                tax,
+                scanner,
+                personalisers,
+            )
+        )
 
     @classmethod
     def open(
@@ -71,6 +84,8 @@ class Store:
         secret: str | Sequence[str],
         settings: Settings | None = None,
         tax: TaxCalculator | None = None,
+        scanner: Scanner | None = None,
+        personalisers: Mapping[str, Personaliser] | None = None,
         clock: Clock = utc_now,
     ) -> Self:
         """Open a store.
@@ -83,13 +98,24 @@ class Store:
             secret: at least 32 characters, or a list for rotation, newest first.
             settings: what the host decides.
             tax: who works tax out, such as ``FixedRates({...})``; by default nobody.
+            scanner: who looks at files before they are sold; by default nobody.
+            personalisers: who makes a file of each buyer's own, by the name of the recipe.
             clock: returns the time in UTC.
 
         Raises:
             ConfigError: a database, folder, secret or gateway that cannot be used.
         """
         store = cls.__new__(cls)
-        shop = make_shop(Database.open(url, clock), files, gateways, secret, settings, tax)
+        shop = make_shop(
+            Database.open(url, clock),
+            files,
+            gateways,
+            secret,
+            settings,
+            tax,
+            scanner,
+            personalisers,
+        )
         store._begin(shop)  # noqa: SLF001  its own
         return store
 
@@ -171,6 +197,8 @@ class AsyncStore:
         secret: str | Sequence[str],
         settings: Settings | None = None,
         tax: TaxCalculator | None = None,
+        scanner: Scanner | None = None,
+        personalisers: Mapping[str, Personaliser] | None = None,
         clock: Clock = utc_now,
     ) -> None:
         """Use the host's SQLite *engine*, as :class:`Store` does.
@@ -178,7 +206,18 @@ class AsyncStore:
         Raises:
             ConfigError: an engine, folder, secret or gateway that cannot be used.
         """
-        self._begin(make_shop(Database(engine, clock), files, gateways, secret, settings, tax))
+        self._begin(
+            make_shop(
+                Database(engine, clock),
+                files,
+                gateways,
+                secret,
+                settings,
+                tax,
+                scanner,
+                personalisers,
+            )
+        )
 
     @classmethod
     def open(
@@ -190,6 +229,8 @@ class AsyncStore:
         secret: str | Sequence[str],
         settings: Settings | None = None,
         tax: TaxCalculator | None = None,
+        scanner: Scanner | None = None,
+        personalisers: Mapping[str, Personaliser] | None = None,
         clock: Clock = utc_now,
     ) -> Self:
         """Open a store; the arguments are those of :meth:`Store.open`.
@@ -198,7 +239,16 @@ class AsyncStore:
             ConfigError: a database, folder, secret or gateway that cannot be used.
         """
         store = cls.__new__(cls)
-        shop = make_shop(Database.open(url, clock), files, gateways, secret, settings, tax)
+        shop = make_shop(
+            Database.open(url, clock),
+            files,
+            gateways,
+            secret,
+            settings,
+            tax,
+            scanner,
+            personalisers,
+        )
         store._begin(shop)  # noqa: SLF001  its own
         return store
 

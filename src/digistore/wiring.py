@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,14 +18,14 @@ from digistore.catalog import AsyncCatalog
 from digistore.database import AnyRow, Database
 from digistore.database.migrations import check_schema, migrate
 from digistore.doctor import Doctor, DoctorReport
-from digistore.downloads import AsyncDownloads
+from digistore.downloads import AsyncDownloads, Personaliser
 from digistore.downloads.log import downloads_of_order
 from digistore.entitlements import AsyncEntitlements, ProductLines
 from digistore.entitlements.moving import MovePurchases
 from digistore.entitlements.tables import purchased_products
 from digistore.errors import ConfigError
 from digistore.events import OrderPaid, RefundFailed, RefundSucceeded
-from digistore.files import AsyncFiles, BlobBackend, Capabilities, open_backend
+from digistore.files import AsyncFiles, BlobBackend, Capabilities, Scanner, open_backend
 from digistore.gateways import Cap, GatewayProfile, PaymentGateway
 from digistore.orders import AsyncOrders
 from digistore.orders.kinds import Kind, LineKind
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from digistore.database import Transaction
 
 ROUND = "run_due"
+_RECIPE = re.compile(r"[a-z0-9_-]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class DueReport:
     closed_requests: int
     closed_days: int
     swept_uploads: int
+    scanned_files: int
     more: bool
 
 
@@ -103,8 +106,11 @@ class Shop:
         secret: str | Sequence[str],
         settings: Settings,
         tax: TaxCalculator,
+        scanner: Scanner | None = None,
+        personalisers: Mapping[str, Personaliser] | None = None,
     ) -> None:
         """Wire every slice to those before it."""
+        _refuse_hooks(scanner, personalisers)
         self.database = database
         self.settings = settings
         self.gateways = _by_name(gateways, settings)
@@ -113,8 +119,10 @@ class Shop:
         self.users = AsyncUsers(database, Secrets(secret).signer("claim"))
         backend = open_backend(files) if isinstance(files, str | os.PathLike) else files
         _refuse_transport(backend, settings)
-        self.files = AsyncFiles(database, backend, settings)
-        self.catalog = AsyncCatalog(database, self.users, self.files, settings, _Readers(database))
+        self.files = AsyncFiles(database, backend, settings, scanner)
+        self.catalog = AsyncCatalog(
+            database, self.users, self.files, settings, _Readers(database), personalisers or ()
+        )
         kinds: dict[Kind, LineKind] = {
             Kind.PRODUCT: ProductLines(),
             Kind.SUPPORT: SupportLines(),
@@ -153,18 +161,22 @@ class Shop:
             self._refund,
         )
         self.downloads = AsyncDownloads(
-            database, self.users, self.entitlements, self.files, settings, signer
+            database, self.users, self.entitlements, self.files, settings, signer, personalisers
         )
         self.analytics = AsyncAnalytics(database, self.users)
         self.outbox = AsyncOutbox(database)
         self.effects = AsyncOutbox(database)
+        self._connect(settle)
+        self.doctor = Doctor(database)
+
+    def _connect(self, settle: Settle) -> None:
+        """Tell slices what others do after them."""
         self.effects.within(OrderPaid, self.orders.receipts.take, RECEIPTS)
         self.effects.within(RefundSucceeded, self.orders.receipts.take, RECEIPTS)
         self.effects.within(RefundFailed, self.orders.receipts.take, RECEIPTS)
         self.users.claims.moves(move_orders)  # it locks orders: the others come after it
         self.users.claims.moves(MovePurchases(settle.ask_about_standby))
         self.users.claims.moves(move_requests)
-        self.doctor = Doctor(database)
 
     async def _refund(self, actor: Actor, line_id: str, reason: str) -> Refund:
         return await self.payments.refund(actor, line_id, reason=reason)
@@ -192,6 +204,8 @@ class Shop:
         await self.short_urls.roll_up_due()  # before the days close that it may still mend
         closed_days = await self.analytics.close_days(limit)
         swept = await self.files.sweep(limit)
+        forgotten = await self.downloads.sweep(limit)
+        scanned = await self.catalog.scan_again(limit)
         await self.outbox.beat(ROUND)
         return DueReport(
             delivered=delivered,
@@ -201,8 +215,9 @@ class Shop:
             closed_requests=closed_requests,
             closed_days=closed_days,
             swept_uploads=swept,
+            scanned_files=scanned,
             more=delivered + receipts + reconciled.due > 0
-            or limit in {closed_requests, closed_days, swept, reconciled.expired},
+            or limit in {closed_requests, closed_days, swept, forgotten, reconciled.expired},
         )
 
     async def examine(self) -> DoctorReport:
@@ -267,6 +282,22 @@ def _refuse_transport(backend: BlobBackend, settings: Settings) -> None:
         raise ConfigError("transport='accel' needs files in a local folder, and accel_prefix")
 
 
+def _refuse_hooks(
+    scanner: Scanner | None, personalisers: Mapping[str, Personaliser] | None
+) -> None:
+    if scanner is not None and not (_blocks(scanner, "scan") and isinstance(scanner, Scanner)):
+        raise ConfigError("a scanner has a method scan(blob), which is no coroutine")
+    for name, one in (personalisers or {}).items():
+        if not _RECIPE.fullmatch(name):
+            raise ConfigError("a recipe is called by up to 40 of a-z 0-9 _ -, such as stamp-1")
+        if not (isinstance(one, Personaliser) and _blocks(one, "build")):
+            raise ConfigError("a personaliser has a method build(source, purchase), no coroutine")
+
+
+def _blocks(hook: object, method: str) -> bool:
+    return not inspect.iscoroutinefunction(getattr(hook, method, None))
+
+
 def make_shop(
     database: Database,
     files: str | BlobBackend,
@@ -274,6 +305,8 @@ def make_shop(
     secret: str | Sequence[str],
     settings: Settings | None,
     tax: TaxCalculator | None = None,
+    scanner: Scanner | None = None,
+    personalisers: Mapping[str, Personaliser] | None = None,
 ) -> Shop:
     """Wire a shop; if that fails, the database is let go.
 
@@ -281,7 +314,16 @@ def make_shop(
         ConfigError: a folder, secret or gateway that cannot be used.
     """
     try:
-        return Shop(database, files, gateways, secret, _checked(settings), tax or NoTax())
+        return Shop(
+            database,
+            files,
+            gateways,
+            secret,
+            _checked(settings),
+            tax or NoTax(),
+            scanner,
+            personalisers,
+        )
     except BaseException:
         database.close()
         raise

@@ -303,7 +303,11 @@ WITHIN = {
     "users.recipient",
     "files.put",
     "files.attach",
+    "files.scan",
+    "files.stored",
+    "downloads.sweep",
     "files.sweep",
+    "catalog.scan_again",
     "downloads.check_link",  # what serving a link asks: the token is the authority
     "support.close_old",
     "analytics.close_days",

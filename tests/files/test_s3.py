@@ -38,7 +38,7 @@ def key_of(blob: BlobRef) -> str:
 
 
 def row_of(shelf: Shelf, blob: BlobRef) -> StoredBlob:
-    return run(shelf.files._stored(blob.sha256))
+    return run(shelf.files.stored(blob.sha256))
 
 
 def test_a_large_file_goes_up_in_parts_and_comes_back_whole(

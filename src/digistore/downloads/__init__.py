@@ -16,6 +16,7 @@ from digistore.downloads.models import (
     Redirect,
     Stream,
 )
+from digistore.downloads.personal import Personaliser
 from digistore.downloads.service import AsyncDownloads, Downloads
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Downloads",
     "LinkCheck",
     "LinkVerdict",
+    "Personaliser",
     "Redirect",
     "Stream",
 ]

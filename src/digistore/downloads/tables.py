@@ -3,6 +3,7 @@
 from sqlalchemy import (
     CheckConstraint,
     Column,
+    ForeignKey,
     Index,
     Integer,
     PrimaryKeyConstraint,
@@ -10,7 +11,17 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from digistore.database.types import Amount, Key, Moment, Prose, Word, amounts, metadata, references
+from digistore.database.types import (
+    Amount,
+    Key,
+    Moment,
+    Prose,
+    Word,
+    amounts,
+    metadata,
+    one_of,
+    references,
+)
 
 download_sessions = Table(
     "digistore_download_sessions",
@@ -46,6 +57,27 @@ download_allowances = Table(
     Column("used", Integer, nullable=False),
     PrimaryKeyConstraint("purchase_id", "item"),
     CheckConstraint("used >= 1", name="a_row_says_that_it_was_used"),
+    sqlite_strict=True,
+)
+
+personal_files = Table(
+    "digistore_personal_files",
+    metadata,
+    Column("purchase_id", references("digistore_purchased_products"), nullable=False),
+    Column("source_sha256", Key, nullable=False),
+    Column("recipe", Key, nullable=False),
+    Column("state", Word, nullable=False),
+    Column("blob_sha256", Key, ForeignKey("digistore_blobs.sha256", ondelete="RESTRICT")),
+    Column("started_at", Moment, nullable=False),
+    Column("built_at", Moment),
+    PrimaryKeyConstraint("purchase_id", "source_sha256", "recipe"),
+    one_of("state", ("building", "ready", "failed")),
+    CheckConstraint(
+        "(state = 'ready') = (blob_sha256 IS NOT NULL AND built_at IS NOT NULL)",
+        name="what_is_ready_is_there",
+    ),
+    Index(None, "blob_sha256"),
+    Index(None, "state", "built_at"),
     sqlite_strict=True,
 )
 

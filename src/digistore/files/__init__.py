@@ -8,6 +8,7 @@ from digistore.files.backend import BlobBackend, Capabilities
 from digistore.files.models import BlobRef, BlobState, GCReport, VerifyReport
 from digistore.files.reader import BlobReader
 from digistore.files.rules import CHUNK, checked_display_name, media_type_of
+from digistore.files.scanning import NoScanner, ScannedBlob, Scanner, ScanResult
 from digistore.files.service import AsyncFiles, Files
 from digistore.files.source import Source
 from digistore.files.url import open_backend
@@ -22,6 +23,10 @@ __all__ = [
     "Capabilities",
     "Files",
     "GCReport",
+    "NoScanner",
+    "ScanResult",
+    "ScannedBlob",
+    "Scanner",
     "Source",
     "VerifyReport",
     "checked_display_name",

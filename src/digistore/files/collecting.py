@@ -116,9 +116,12 @@ class Collector:
 
     async def _measure(self, where: ColumnElement[bool]) -> tuple[int, int]:
         row = await self._database.first(
-            select(func.count(), func.coalesce(func.sum(blobs.c.size), 0)).where(where)
+            select(
+                func.count().label("number"),
+                func.coalesce(func.sum(blobs.c.size), 0).label("size"),
+            ).where(where)
         )
-        return (row[0], row[1]) if row else (0, 0)
+        return (row.number, row.size) if row else (0, 0)
 
 
 def _is_referred_to() -> ColumnElement[bool]:

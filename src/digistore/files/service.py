@@ -45,6 +45,7 @@ from digistore.files.rules import (
     checked_seconds,
     is_due_for_hashing,
 )
+from digistore.files.scanning import NoScanner, ScannedBlob, Scanner, ScanResult
 from digistore.files.source import Intake, Source
 from digistore.files.tables import blobs
 from digistore.settings import Settings
@@ -59,11 +60,18 @@ logger = logging.getLogger("digistore.files")
 class AsyncFiles:
     """The bytes that are sold: ``store.files``."""
 
-    def __init__(self, database: Database, backend: BlobBackend, settings: Settings) -> None:
-        """Keep rows in *database* and bytes in *backend*."""
+    def __init__(
+        self,
+        database: Database,
+        backend: BlobBackend,
+        settings: Settings,
+        scanner: Scanner | None = None,
+    ) -> None:
+        """Keep rows in *database* and bytes in *backend*; *scanner* looks at what comes in."""
         self._database = database
         self._objects = Objects(backend)
         self._settings = settings
+        self._scanner = scanner or NoScanner()
 
     async def verify(self, *, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
         """Read every stored file again and compare its hash.  Host-only.
@@ -163,6 +171,15 @@ class AsyncFiles:
             await offload(self._objects.drop, staged)
         return blob
 
+    async def scan(self, blob: BlobRef) -> ScanResult:
+        """Ask the scanner about stored bytes; one that fails is asked again later."""
+        seen = ScannedBlob(blob, partial(self.open, blob))
+        try:
+            return ScanResult(await offload(self._scanner.scan, seen))
+        except Exception:  # a scanner is the host's: whatever it raises, nothing unseen is sold
+            logger.exception("the scanner failed at %s", blob.sha256)
+            return ScanResult.PENDING
+
     def open(self, blob: BlobRef | str, start: int = 0, end: int | None = None) -> BlobReader:
         """Open the bytes from *start* up to *end* of a blob, by ref or sha256.  It blocks.
 
@@ -175,7 +192,7 @@ class AsyncFiles:
             DamagedFile: the stored bytes are not what was published, or gone.
             Busy: database or storage cannot be used now.
         """
-        found = run(self._stored(blob if isinstance(blob, str) else blob.sha256))
+        found = run(self.stored(blob if isinstance(blob, str) else blob.sha256))
         return self.open_stored(found, start, end)
 
     def open_stored(self, blob: StoredBlob, start: int = 0, end: int | None = None) -> BlobReader:
@@ -288,7 +305,12 @@ class AsyncFiles:
         # From here on the row keeps the object; until here a collection could have taken it.
         await offload(self._objects.ensure, staged, key)
 
-    async def _stored(self, sha256: str) -> StoredBlob:
+    async def stored(self, sha256: str) -> StoredBlob:
+        """Return what the row of a blob says.
+
+        Raises:
+            NotFound: no such blob.
+        """
         row = await self._database.first(select(*BLOB_COLUMNS).where(blobs.c.sha256 == sha256))
         if row is None or row.blob_state == BlobState.DELETING:
             noun = "file"

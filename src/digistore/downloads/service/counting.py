@@ -11,12 +11,14 @@ from sqlalchemy.dialects.postgresql import insert
 
 from digistore.downloads.models import Refused
 from digistore.downloads.rules.answers import Client, byte_cap
+from digistore.downloads.service.sharing import watch
 from digistore.downloads.tables import download_allowances, download_sessions
 from digistore.entitlements.service.commands import saw_release
 from digistore.entitlements.tables import purchased_products
 
 if TYPE_CHECKING:
     from digistore.database import Transaction
+    from digistore.settings import Settings
 
 _SESSION = download_sessions.c
 _ALLOWANCE = download_allowances.c
@@ -52,7 +54,21 @@ class Visit:
     client: Client
 
 
-async def count(tx: Transaction, visit: Visit, limit: int | None, window: timedelta) -> str:
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What counts as one download, how many there may be, and from how many networks unasked."""
+
+    window: timedelta
+    limit: int | None
+    networks: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> Policy:
+        """Read it from what the host decides."""
+        return cls(settings.download_window, settings.download_limit, settings.download_networks)
+
+
+async def count(tx: Transaction, visit: Visit, policy: Policy) -> str:
     """Count *visit* and return its session: the first request opens it, later ones join it.
 
     Raises:
@@ -60,7 +76,7 @@ async def count(tx: Transaction, visit: Visit, limit: int | None, window: timede
     """
     purchase = purchased_products.c
     live = await tx.first(
-        select(purchase.id).where(
+        select(purchase.order_id).where(
             purchase.id == visit.purchase_id,
             purchase.live_key == 1,
             purchase.epoch == visit.epoch,
@@ -70,10 +86,12 @@ async def count(tx: Transaction, visit: Visit, limit: int | None, window: timede
         raise Refused("link_revoked")
     await tx.rows(
         update(download_sessions)
-        .where(_of(visit), _SESSION.first_at <= tx.now - window)
+        .where(_of(visit), _SESSION.first_at <= tx.now - policy.window)
         .values(live_key=None)
     )
-    session = await _join(tx, visit, limit) or await _begin(tx, visit, limit, window)
+    session = await _join(tx, visit, policy.limit) or await _begin(tx, visit, policy)
+    if visit.client.network is not None:
+        await watch(tx, visit.purchase_id, live.order_id, visit.client.network, policy.networks)
     await saw_release(tx, visit.purchase_id, visit.release_id, is_latest=visit.is_latest)
     return session
 
@@ -96,10 +114,13 @@ async def _join(tx: Transaction, visit: Visit, limit: int | None) -> str | None:
     return None if row is None else row.id
 
 
-async def _begin(tx: Transaction, visit: Visit, limit: int | None, window: timedelta) -> str:
+async def _begin(tx: Transaction, visit: Visit, policy: Policy) -> str:
+    limit = policy.limit
     full = await tx.first(select(_SESSION.first_at).where(_of(visit)))
     if full is not None:
-        raise Refused("download_limit", await _next(tx, visit, limit, full.first_at + window))
+        raise Refused(
+            "download_limit", await _next(tx, visit, limit, full.first_at + policy.window)
+        )
     used = await tx.first(
         insert(download_allowances)
         .values(purchase_id=visit.purchase_id, item=visit.item, used=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -32,16 +33,19 @@ from digistore.downloads.models import (
     Refused,
     Stream,
 )
+from digistore.downloads.personal import Personaliser
 from digistore.downloads.rules.answers import Client
 from digistore.downloads.rules.tokens import VERSION, TokenFields, checked_ttl, chosen, only_one
-from digistore.downloads.service.counting import Visit, count, settle
+from digistore.downloads.service.counting import Policy, Visit, count, settle
 from digistore.downloads.service.opening import Opener
+from digistore.downloads.service.personalising import Personalising
 from digistore.downloads.service.serving import Serving
 from digistore.entitlements import PurchasedProduct, PurchaseRef
 from digistore.entitlements.service.commands import raise_epoch
 from digistore.entitlements.tables import purchased_products
-from digistore.errors import Forbidden, NotFound, NothingToDeliver
-from digistore.files import BlobReader
+from digistore.errors import Busy, Forbidden, NotFound, NothingToDeliver
+from digistore.files import BlobReader, ScanResult
+from digistore.files.models import StoredBlob
 from digistore.ids import id_text
 from digistore.paging import Page, checked_limit
 from digistore.users import Acting, Actor, UserRef
@@ -67,6 +71,7 @@ class AsyncDownloads:
         files: AsyncFiles,
         settings: Settings,
         signer: Signer,
+        personalisers: Mapping[str, Personaliser] | None = None,
     ) -> None:
         """Serve *files* to whom *entitlements* let in; links are signed by *signer*."""
         self._database = database
@@ -76,7 +81,8 @@ class AsyncDownloads:
         self._settings = settings
         self._signer = signer
         self._opener = Opener(database, users, signer)
-        self._serving = Serving(database, users, files, settings, signer)
+        self._personal = Personalising(database, files, settings, personalisers or {})
+        self._serving = Serving(database, users, files, settings, signer, self._personal)
 
     async def files(
         self, user: UserRef, product: ProductRef, *, release: ReleaseRef | None = None
@@ -151,7 +157,8 @@ class AsyncDownloads:
         acting, found, purchase = await self._entitled(user, product)
         chosen_release = await self._release(acting, found, release)
         one = only_one(chosen(chosen_release.files, file))
-        reader = await offload(self._files.open, one.sha256)  # what cannot be read costs nothing
+        blob = await self._readable(one, purchase)
+        reader = await offload(self._files.open_stored, blob)  # what cannot be read costs nothing
         if purchase is None:
             return reader
         _, epoch = await self._holder(acting, purchase)
@@ -162,15 +169,15 @@ class AsyncDownloads:
             release_id=chosen_release.id,
             file_id=one.id,
             is_latest=chosen_release.is_latest,
-            size=one.size,
-            length=one.size,
-            sent=one.size,
+            size=blob.size,
+            length=blob.size,
+            sent=blob.size,
             transport="open",
             client=Client(),
         )
-        limit, window = self._settings.download_limit, self._settings.download_window
+        policy = Policy.of(self._settings)
         try:
-            await self._database.transact(partial(count, visit=visit, limit=limit, window=window))
+            await self._database.transact(partial(count, visit=visit, policy=policy))
         except BaseException as error:
             reader.close()
             if isinstance(error, Refused):
@@ -304,6 +311,31 @@ class AsyncDownloads:
         if named.product_id != product.id or unseen:
             raise NotFound("release", named.id)
         return named
+
+    async def _readable(self, one: ReleaseFile, purchase: PurchasedProduct | None) -> StoredBlob:
+        """Return the bytes that this purchase gets of a file.
+
+        Raises:
+            Forbidden: ``file_blocked``: a scanner has stopped it, or a preview has no buyer.
+            Busy: the buyer's own copy is not there yet.
+        """
+        blob = await self._files.stored(one.sha256)
+        if one.scan is not ScanResult.CLEAN:
+            raise Forbidden("a scanner has stopped this file", reason="file_blocked")
+        if one.personal is None:
+            return blob
+        try:
+            return await self._personal.blob_of(
+                purchase.id if purchase else None, blob, one.personal
+            )
+        except Refused as refusal:
+            if refusal.word == "file_blocked":
+                raise Forbidden("only a buyer has an own copy", reason=refusal.word) from refusal
+            raise Busy(f"the buyer's own copy is not there: {refusal.word}") from refusal
+
+    async def sweep(self, limit: int) -> int:
+        """Let go of buyers' own copies that were built a month ago; return how many."""
+        return await self._personal.forget(limit)
 
     async def _holder(self, acting: Acting, purchase: PurchasedProduct | None) -> tuple[str, int]:
         if purchase is None:

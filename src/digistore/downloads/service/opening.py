@@ -14,6 +14,7 @@ from digistore.downloads.models import LinkVerdict, Refused
 from digistore.downloads.rules.tokens import FIELDS, VERSION, TokenFields, token_fields
 from digistore.entitlements.tables import purchased_products
 from digistore.errors import DigistoreError
+from digistore.files import ScanResult
 from digistore.files.models import StoredBlob
 from digistore.files.rows import BLOB_COLUMNS, READABLE, stored_blob
 from digistore.files.tables import blobs
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from digistore.tokens import Signer
     from digistore.users import AsyncUsers
 
-CLEAN = "clean"
 _COLUMNS = (
     releases.c.id.label("release_id"),
     releases.c.product_id,
@@ -46,7 +46,6 @@ class OpenedFile:
 
     file: ReleaseFile
     blob: StoredBlob
-    is_clean: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class Opened:
         Raises:
             Refused: ``file_blocked``, ``storage_unavailable``.
         """
-        if not all(one.is_clean for one in self.files):
+        if any(one.file.scan is not ScanResult.CLEAN for one in self.files):
             raise Refused("file_blocked")
         if not all(one.blob.state in READABLE for one in self.files):
             raise Refused("storage_unavailable")
@@ -183,5 +182,7 @@ def _opened_file(row: AnyRow) -> OpenedFile:
         media_type=row.media_type,
         size=blob.size,
         sha256=blob.sha256,
+        scan=row.scan,
+        personal=row.personal,
     )
-    return OpenedFile(file, blob, row.scan == CLEAN)
+    return OpenedFile(file, blob)

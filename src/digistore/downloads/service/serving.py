@@ -31,8 +31,9 @@ from digistore.downloads.rules.answers import (
 )
 from digistore.downloads.rules.http import METHODS, Planned, plan_response
 from digistore.downloads.service.content import Content, OneFile, content_of
-from digistore.downloads.service.counting import Visit, count
+from digistore.downloads.service.counting import Policy, Visit, count
 from digistore.downloads.service.opening import Opened, Opener
+from digistore.downloads.service.personalising import Personalising
 from digistore.errors import Busy, DamagedFile, NotFound
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Serving:
         files: AsyncFiles,
         settings: Settings,
         signer: Signer,
+        personal: Personalising,
     ) -> None:
         """Serve *files*."""
         self._database = database
@@ -79,6 +81,7 @@ class Serving:
         self._files = files
         self._settings = settings
         self._signer = signer
+        self._personal = personal
         self._opener = Opener(database, users, signer)
 
     async def plan(self, token: str, request: DownloadRequest) -> DownloadPlan:
@@ -89,6 +92,7 @@ class Serving:
             opened = await self._opener.open(token)
             await self._check_login(opened, request)
             opened.refuse_unfit()
+            opened = await self._personal.own(opened)
             return await self._answer(opened, content_of(opened), request)
         except Refused as refusal:
             return self._refused(refusal)
@@ -186,13 +190,11 @@ class Serving:
             transport=prepared.transport,
             client=self._client(request),
         )
-        limit, window = self._settings.download_limit, self._settings.download_window
+        policy = Policy.of(self._settings)
         try:
-            return await self._database.transact(
-                partial(count, visit=visit, limit=limit, window=window)
-            )
+            return await self._database.transact(partial(count, visit=visit, policy=policy))
         except Busy:
-            if limit is not None:
+            if policy.limit is not None:
                 raise
             # The buyer has paid and nothing is scarce: a busy database does not stop the file.
             logger.warning("download_unlogged: %s of %s", opened.item, opened.purchase_id)

@@ -1461,6 +1461,48 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_table(
+        "digistore_personal_files",
+        sa.Column("purchase_id", Key(), nullable=False),
+        sa.Column("source_sha256", Key(), nullable=False),
+        sa.Column("recipe", Key(), nullable=False),
+        sa.Column("state", Word(), nullable=False),
+        sa.Column("blob_sha256", Key()),
+        sa.Column("started_at", Moment(), nullable=False),
+        sa.Column("built_at", Moment()),
+        sa.PrimaryKeyConstraint(
+            "purchase_id", "source_sha256", "recipe", name=op.f("digistore_personal_files_pk")
+        ),
+        sa.ForeignKeyConstraint(
+            ["purchase_id"],
+            ["digistore_purchased_products.id"],
+            name=op.f("digistore_personal_files_purchase_id_fk"),
+            ondelete="RESTRICT",
+        ),
+        sa.ForeignKeyConstraint(
+            ["blob_sha256"],
+            ["digistore_blobs.sha256"],
+            name=op.f("digistore_personal_files_blob_sha256_fk"),
+            ondelete="RESTRICT",
+        ),
+        sa.CheckConstraint(
+            "state IN ('building', 'ready', 'failed')",
+            name=op.f("digistore_personal_files_known_state"),
+        ),
+        sa.CheckConstraint(
+            "(state = 'ready') = (blob_sha256 IS NOT NULL AND built_at IS NOT NULL)",
+            name=op.f("digistore_personal_files_what_is_ready_is_there"),
+        ),
+        sqlite_strict=True,
+    )
+    op.create_index(
+        op.f("digistore_personal_files_blob_sha256_ix"), "digistore_personal_files", ["blob_sha256"]
+    )
+    op.create_index(
+        op.f("digistore_personal_files_state_built_at_ix"),
+        "digistore_personal_files",
+        ["state", "built_at"],
+    )
+    op.create_table(
         "digistore_download_networks",
         sa.Column("purchase_id", Key(), nullable=False),
         sa.Column("network", Prose(), nullable=False),
@@ -2133,6 +2175,7 @@ def downgrade() -> None:
     op.drop_table("digistore_refund_lines")
     op.drop_table("digistore_entitlement_facts")
     op.drop_table("digistore_download_networks")
+    op.drop_table("digistore_personal_files")
     op.drop_table("digistore_download_allowances")
     op.drop_table("digistore_download_sessions")
     op.drop_table("digistore_dispute_lines")
