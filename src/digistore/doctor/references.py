@@ -68,6 +68,7 @@ REFERENCES = (
     ("digistore_download_networks", "purchase_id", "purchase_id", "digistore_purchased_products"),
     ("digistore_short_urls", "id", "owner_id", "digistore_users"),
     ("digistore_clicks", "id", "short_url_id", "digistore_short_urls"),
+    ("digistore_click_days", "short_url_id", "short_url_id", "digistore_short_urls"),
     ("digistore_deliveries", "event_id", "event_id", "digistore_events"),
 )
 _KEYS = {"digistore_blobs": "sha256"}

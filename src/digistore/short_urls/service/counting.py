@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from digistore.database import AnyRow, Reader
 
 MOST_SHARES = 50
-MOST_DAYS = 400  # that one round brings up to date
 
 
 class Counting(Following):
@@ -64,7 +63,7 @@ class Counting(Following):
         if classifier is not None:
             await days.classify(self._database, classifier)
         first = await days.first_open(self._database)
-        found = await days.days_with_clicks(self._database, first, MOST_DAYS)
+        found = await days.days_with_clicks(self._database, first, now // DAY)
         for day in found:
             closing = (day + 1) * DAY + days.CLOSES_AFTER <= now
             await days.roll(self._database, day, closing=closing)

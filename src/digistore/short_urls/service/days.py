@@ -62,12 +62,12 @@ async def first_open(reader: Reader | Database) -> int:
     return int(row[0]) if row else 0
 
 
-async def days_with_clicks(reader: Reader | Database, first: int, limit: int) -> list[int]:
-    """Return the oldest days from *first* on that have clicks, at most *limit*."""
+async def days_with_clicks(reader: Reader | Database, first: int, last: int) -> list[int]:
+    """Return the days from *first* to *last* that have clicks, found one by one by an index."""
     found: list[int] = []
-    while len(found) < limit:
+    while first <= last:
         row = await reader.first(select(func.min(_at)).where(_at >= first * DAY))
-        if row is None or row[0] is None:
+        if row is None or row[0] is None or row[0] >= (last + 1) * DAY:
             break
         found.append(int(row[0]) // DAY)
         first = found[-1] + 1
