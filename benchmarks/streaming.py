@@ -16,9 +16,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 SIZE = 200 * 2**20
@@ -99,7 +100,7 @@ def serve(server: str, host: str) -> None:
     if server == "uvicorn":
         import uvicorn  # noqa: PLC0415  each process loads its own server alone
 
-        uvicorn.Server(uvicorn.Config(app, log_level="error")).run(sockets=[listening])  # type: ignore[arg-type]
+        uvicorn.Server(uvicorn.Config(app, log_level="error")).run(sockets=[listening])
     else:
         import waitress  # noqa: PLC0415
 
@@ -120,7 +121,7 @@ def serve_floor() -> None:
                 client.sendall(part)
 
 
-def shop_app(host: str) -> tuple[Callable[..., object], str]:
+def shop_app(host: str) -> tuple[Any, str]:
     """Make a shop that sells the file, in a host; returns the path of a link to it."""
     from digistore import SYSTEM, AsyncStore, Money, Store  # noqa: PLC0415
     from digistore.gateways.sandbox import SandboxGateway  # noqa: PLC0415
@@ -144,7 +145,7 @@ def shop_app(host: str) -> tuple[Callable[..., object], str]:
     return async_app(host, mounted), path
 
 
-def blocking_app(host: str, store: object) -> Callable[..., object]:
+def blocking_app(host: str, store: object) -> Any:  # noqa: ANN401  whatever a server takes
     """Mount a ``Store``."""
     import flask  # noqa: PLC0415
     from werkzeug.exceptions import NotFound  # noqa: PLC0415
@@ -164,7 +165,7 @@ def blocking_app(host: str, store: object) -> Callable[..., object]:
     return app
 
 
-def async_app(host: str, store: object) -> Callable[..., object]:
+def async_app(host: str, store: object) -> Any:  # noqa: ANN401  as above
     """Mount an ``AsyncStore``."""
     from fastapi import FastAPI  # noqa: PLC0415
     from litestar import Litestar  # noqa: PLC0415

@@ -6,7 +6,7 @@ import inspect
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -222,7 +222,8 @@ class Shop:
 
     async def examine(self) -> DoctorReport:
         """Check every promise that can be checked."""
-        return await self.doctor.examine()
+        report = await self.doctor.examine()
+        return replace(report, warnings=(*report.warnings, *await self.files.signs()))
 
     async def close(self) -> None:
         """Write what waits; let go of gateways and database."""

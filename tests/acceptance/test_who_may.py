@@ -304,6 +304,7 @@ WITHIN = {
     "files.put",
     "files.attach",
     "files.scan",
+    "files.signs",
     "files.stored",
     "downloads.sweep",
     "files.sweep",

@@ -122,8 +122,7 @@ def test_a_busy_database_does_not_stop_a_paid_download_unless_it_is_limited(
     rival.execute("BEGIN IMMEDIATE")
     plan = ask(shop, link)
     assert (plan.status, plan.session) == (200, None)
-    assert isinstance(plan.body, Stream)
-    plan.body.reader.close()
+    body(shop, plan)
     shop.store = limited
     assert refusal(shop, link) == (503, "busy")
     rival.execute("ROLLBACK")

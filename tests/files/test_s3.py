@@ -203,6 +203,31 @@ def test_a_storage_that_does_not_answer_is_busy_and_nothing_is_lost(
     assert s3.pending(bucket) == []
 
 
+def test_a_cached_listing_is_refused_at_the_start(s3: S3, bucket: str) -> None:
+    with pytest.raises(ConfigError, match="use_listings_cache"):
+        s3.backend(bucket, use_listings_cache=True)
+
+
+# What the doctor says of a bucket.
+
+
+def test_a_private_bucket_in_time_is_fine(shelf: Shelf) -> None:
+    shelf.put(b"book")
+    assert run(shelf.files.signs()) == ()
+
+
+def test_a_bucket_that_everybody_reads_is_told(shelf: Shelf, s3: S3, bucket: str) -> None:
+    s3.client.put_bucket_acl(Bucket=bucket, ACL="public-read")
+    (sign,) = run(shelf.files.signs())
+    assert "everybody may read the bucket" in sign
+
+
+def test_a_clock_that_is_wrong_is_told(shelf: Shelf) -> None:
+    shelf.clock.ahead = timedelta(minutes=6)
+    (sign,) = run(shelf.files.signs())
+    assert "clock of the object store" in sign
+
+
 def test_options_are_for_buckets_alone() -> None:
     with pytest.raises(ConfigError, match="bucket"):
         open_backend("memory://", **CREDENTIALS)

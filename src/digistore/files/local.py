@@ -6,9 +6,9 @@ import errno
 import io
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -24,6 +24,7 @@ from digistore.files.backend import (
 )
 from digistore.files.folder import FOLDER_MODE, HAS_DESCRIPTORS, Folder
 from digistore.files.rules import BLOBS, CHUNK, STAGING
+from digistore.files.signs import of_folder
 
 # What a file system says that has no hard links, or no more of them.
 _NO_LINK = {
@@ -130,6 +131,10 @@ class LocalBackend:
         """Describe every file below *folder*; links are neither followed nor shown."""
         with self._folder(tuple(checked_key(folder).split("/"))) as inside:
             yield from _walk(inside, folder)
+
+    def signs(self, now: datetime) -> Sequence[str]:
+        """Warn of a place that a web server may serve as it is."""
+        return of_folder(self.path)
 
     @contextmanager
     def _folder(self, parts: tuple[str, ...], *, make: bool = False) -> Iterator[Folder]:

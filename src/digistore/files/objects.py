@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +19,7 @@ from digistore.files.backend import (
 )
 from digistore.files.models import BlobRef, Verdict
 from digistore.files.rules import BLOBS, CHUNK, STAGING
+from digistore.files.signs import Inspectable
 from digistore.files.source import Intake, Source, receive
 
 
@@ -104,6 +105,13 @@ class Objects:
             for key in old[:limit]:
                 self._backend.delete(key)
         return len(old[:limit])
+
+    def signs(self, now: datetime) -> Sequence[str] | None:
+        """Return what is wrong with the place, ``None`` for one that ends with its process."""
+        if not isinstance(self._backend, Inspectable):
+            return None
+        with busy_if_down():
+            return self._backend.signs(now)
 
     def count_older(self, moment: datetime) -> int:
         """Count the staged objects last written before *moment*."""

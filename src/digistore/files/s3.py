@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, TypeVar, cast
 from uuid import uuid4
 
@@ -22,11 +23,14 @@ from digistore.files.backend import (
     is_key,
 )
 from digistore.files.rules import STAGING
+from digistore.files.signs import of_clock
 
 READ_AHEAD = 4 * 2**20  # the default of 50 MiB grew each reader's memory by as much
 PART = 8 * 2**20  # of a multipart upload, held in memory; 10,000 of them are 78 GiB
 T = TypeVar("T")
 
+_OURS = {"use_listings_cache", "skip_instance_cache", "asynchronous", "loop"}
+_EVERYBODY = ("/global/AllUsers", "/global/AuthenticatedUsers")
 _RESPONSE = {
     "Content-Disposition": "ResponseContentDisposition",
     "Content-Type": "ResponseContentType",
@@ -67,6 +71,8 @@ class S3Backend:
         self._bucket, _, self._prefix = place.strip("/").partition("/")
         if not self._bucket:
             raise ConfigError("the URL of files names no bucket; use s3://bucket/prefix")
+        if _OURS & options.keys():
+            raise ConfigError(f"leave {', '.join(sorted(_OURS & options.keys()))} to digistore")
         config = {"signature_version": "s3v4", **options.pop("config_kwargs", {})}
         # A cached listing, or another one's file system, would hide what another process did.
         self._fs = s3fs.S3FileSystem(
@@ -148,6 +154,21 @@ class S3Backend:
                 key = f"{self._bucket}/{upload['Key']}"[len(self._root) :]
                 if is_key(key):
                     yield BlobStat(key, 0, upload["UploadId"], _moment(upload["Initiated"]))
+
+    def signs(self, now: datetime) -> Sequence[str]:
+        """Warn of a bucket that everybody reads, and of clocks that differ."""
+        head = self._ask(self._fs.call_s3, "head_bucket", Bucket=self._bucket)
+        told = head["ResponseMetadata"]["HTTPHeaders"].get("date", "")
+        found = of_clock(now, parsedate_to_datetime(told)) if told else []
+        with suppress(OSError):  # many credentials may not read this, and need not
+            acl = self._ask(self._fs.call_s3, "get_bucket_acl", Bucket=self._bucket)
+            grantees = [grant["Grantee"].get("URI", "") for grant in acl["Grants"]]
+            if any(uri.endswith(_EVERYBODY) for uri in grantees):
+                found.append(
+                    f"everybody may read the bucket {self._bucket}: make it private, as links are"
+                    " worth nothing otherwise"
+                )
+        return found
 
     def abort(self, file: _RemoteFile) -> None:
         """Give up a writer, so that nothing of it is published or kept."""

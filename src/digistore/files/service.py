@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -44,8 +44,10 @@ from digistore.files.rules import (
     checked_part,
     checked_seconds,
     is_due_for_hashing,
+    sha256_of_key,
 )
 from digistore.files.scanning import NoScanner, ScannedBlob, Scanner, ScanResult
+from digistore.files.signs import of_objects
 from digistore.files.source import Intake, Source
 from digistore.files.tables import blobs
 from digistore.settings import Settings
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from digistore.database import Database, Transaction
 
 _PAGE = 100
+LATEST = datetime.max.replace(tzinfo=UTC)
 logger = logging.getLogger("digistore.files")
 
 
@@ -136,6 +139,29 @@ class AsyncFiles:
         return report
 
     # What the other slices ask.
+
+    async def signs(self) -> tuple[str, ...]:
+        """Return what an operator should look at in the place of files; it reads only."""
+        now = self._database.clock()
+        try:
+            found = await offload(self._objects.signs, now)
+            if found is None:
+                return ()
+            held = {one.key: one for one in await offload(self._objects.older, LATEST)}
+        except Busy as error:
+            return (str(error),)
+        kept = {
+            row.storage_key: row.sha256
+            for row in await self._database.rows(select(blobs.c.storage_key, blobs.c.sha256))
+        }
+        old = now - self._settings.gc_grace
+        orphans = [
+            key
+            for key in held.keys() - kept.keys()
+            if held[key].modified_at < old and sha256_of_key(key)
+        ]
+        missing = [kept[key] for key in kept.keys() - held.keys()]
+        return (*found, *of_objects(missing, len(orphans)))
 
     async def put(
         self, source: Source, *, max_bytes: int, expected_sha256: str | None = None

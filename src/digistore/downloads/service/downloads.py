@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
@@ -58,6 +59,9 @@ if TYPE_CHECKING:
     from digistore.settings import Settings
     from digistore.tokens import Signer
     from digistore.users import AsyncUsers
+
+
+logger = logging.getLogger("digistore.downloads")
 
 
 class AsyncDownloads:
@@ -233,7 +237,10 @@ class AsyncDownloads:
         if reader.is_told():
             return
         went = min(max(sent, 0), reader.size)
-        await self._database.transact(lambda tx: settle(tx, session, reader.size, went))
+        try:
+            await self._database.transact(lambda tx: settle(tx, session, reader.size, went))
+        except Busy:  # the bytes are gone out; a response that ends must not fail for its log
+            logger.warning("download_unlogged: %s of %s bytes in %s", went, reader.size, session)
 
     async def log(
         self,
