@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from digistore.errors import Invalid
 from digistore.short_urls.models import Redirect, Visit
 
 _METHODS = frozenset({"GET", "HEAD", "POST"})
-_NO_INDEX: Final = {"X-Robots-Tag": "noindex"}
-_NO_STORE: Final = {"Cache-Control": "private, no-store"}
+_KEPT: Final[Mapping[str, str]] = {"X-Robots-Tag": "noindex"}
+_NO_STORE: Final[Mapping[str, str]] = {
+    "Cache-Control": "private, no-store",
+    "X-Robots-Tag": "noindex",
+}
 
 
 class Found(NamedTuple):
@@ -74,13 +78,15 @@ def not_allowed() -> Invalid:
 
 def redirect(link: Found, url: str, visit: Visit | None, *, to_target: bool) -> Redirect:
     """Say what to answer; whoever is sent to a fallback is not sent there for ever."""
-    permanent = bool(link.permanent) and to_target
-    # A HEAD counts nothing, so it must not learn what a counted visit is worth (R6).
-    hidden = visit is not None and visit.method == "HEAD" and link.max_visits is not None
-    headers = _NO_INDEX if permanent else _NO_STORE | _NO_INDEX
-    posted = visit is not None and visit.method == "POST"
-    return Redirect(
-        url=None if hidden else url,
-        status=303 if posted else 301 if permanent else 302,
-        headers=dict(headers) if hidden else {"Location": url, **headers},
-    )
+    if visit is None or visit.method == "GET":
+        hidden, status = False, 302
+    else:
+        # A HEAD counts nothing, so it must not learn what a counted visit is worth (R6).
+        hidden = visit.method == "HEAD" and link.max_visits is not None
+        status = 303 if visit.method == "POST" else 302
+    headers = _NO_STORE
+    if link.permanent and to_target:
+        headers, status = _KEPT, 301
+    if hidden:
+        return Redirect(None, status, dict(headers))
+    return Redirect(url, status, {"Location": url, **headers})

@@ -7,7 +7,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Integer, Text, func, or_, select, type_coerce, union_all, update
+from sqlalchemy import (
+    Integer,
+    Text,
+    func,
+    literal_column,
+    or_,
+    select,
+    type_coerce,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from digistore.audit import Change, record
@@ -50,7 +60,7 @@ ANYWHERE = or_(
     select(user_roles.c.user_id)
     .where(
         user_roles.c.user_id == short_urls.c.owner_id,
-        user_roles.c.role == Role.OPERATOR.value,
+        user_roles.c.role == literal_column(f"'{Role.OPERATOR.value}'"),  # hot: no parameter
     )
     .exists(),
 ).label("anywhere")

@@ -20,7 +20,7 @@ from digistore.short_urls.tables import short_urls
 if TYPE_CHECKING:
     from digistore.database import Database, Transaction
 
-_FIND = Prepared(
+FIND = Prepared(
     select(
         *(short_urls.c[name] for name in Found._fields if name != "anywhere"),
         ANYWHERE,
@@ -45,7 +45,7 @@ async def find(database: Database, code: str, domain: str) -> Found:
         host = read_host(domain) if domain else ""
     except Refused:
         raise NotFound(NOUN) from None
-    rows = await database.fetch(_FIND, {"domain": host, "code": stored})
+    rows = await database.fetch(FIND, {"domain": host, "code": stored})
     if not rows:
         raise NotFound(NOUN)
     return Found._make(rows[0])
