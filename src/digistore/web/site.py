@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Services: TypeAlias = "Shop | AsyncStore"
 
-_ADDRESS = r"^(https?://[^\s\\]+|/[^\s\\/]?[^\s\\]*)$"
+_ADDRESS = r"^(https?://[^\s\\]+|/([^\s\\/][^\s\\]*)?)$"
 
 
 class WebSettings(Input):
