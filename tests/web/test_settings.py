@@ -8,6 +8,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+import digistore.web.asgi
+import digistore.web.fastapi
+import digistore.web.litestar
+import digistore.web.starlette
+import digistore.web.wsgi
 from digistore import SYSTEM, AsyncStore, HostUser, Settings, Store
 from digistore.errors import ConfigError
 from digistore.web import WebSettings
@@ -37,13 +42,14 @@ def test_who_asks_is_never_the_system() -> None:
 def test_user_must_be_a_callable(opened: Opened) -> None:
     store, mounted = opened(Store), opened(AsyncStore)
     nobody: Any = None
-    for make in (
-        lambda: hosts.digistore.web.wsgi.app(store, user=nobody),
-        lambda: hosts.digistore.web.asgi.app(mounted, user=nobody),
-        lambda: hosts.digistore.web.fastapi.digistore_router(mounted, user=nobody),
-        lambda: hosts.digistore.web.litestar.digistore_router(mounted, user=nobody),
-        lambda: hosts.digistore.web.starlette.digistore_routes(mounted, user=nobody),
-    ):
+    makes: tuple[Callable[[], object], ...] = (
+        lambda: digistore.web.wsgi.app(store, user=nobody),
+        lambda: digistore.web.asgi.app(mounted, user=nobody),
+        lambda: digistore.web.fastapi.digistore_router(mounted, user=nobody),
+        lambda: digistore.web.litestar.digistore_router(mounted, user=nobody),
+        lambda: digistore.web.starlette.digistore_routes(mounted, user=nobody),
+    )
+    for make in makes:
         with pytest.raises(ConfigError, match="callable"):
             make()
 
