@@ -191,6 +191,13 @@ def contract(session: nox.Session) -> None:
 
 
 @nox.session
+def hosts(session: nox.Session) -> None:
+    """Run the suite that holds every web framework, in process and over sockets."""
+    install(session, "test")
+    pytest(session, "tests/web", "tests/examples")
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """Play a whole purchase, with no keys and no services."""
     install(session)

@@ -7,7 +7,7 @@ import inspect
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -22,6 +22,9 @@ from tests import compiled
 
 compiled.share()
 
+if TYPE_CHECKING:
+    from tests.s3 import S3
+
 SECRET = "a secret of at least thirty-two characters"
 RETURN = "https://shop.example/thanks"
 
@@ -35,6 +38,15 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ) as store:
         store.migrate()
     return path
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    """An S3 server of its own, for all tests of this process."""
+    from tests.s3 import running_s3  # noqa: PLC0415  seconds that only these tests pay
+
+    with running_s3() as server:
+        yield server
 
 
 class Awaited:

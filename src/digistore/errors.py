@@ -6,12 +6,14 @@
     ├─ NotFound (LookupError)   404  no such id, or none that this actor may know of
     │  └─ CheckoutNotFound           the gateway does not know it
     ├─ Forbidden                403  known to the actor, but not theirs to do
+    │  └─ PasswordRequired           a short link asks for its password
     ├─ Conflict                 409
     │  ├─ AlreadyOwned               carries the live purchase
     │  ├─ PaymentInFlight            carries the order and since when
     │  ├─ InvalidTransition          carries noun, now, new
     │  ├─ IdempotencyConflict        carries the key: same key, other content
     │  ├─ AlreadyExists              carries the field: taken, as it must be unique
+    │  │  └─ CodeTaken               another short link has this code
     │  ├─ NotForSale, NothingToDeliver, AccessRequired
     │  ├─ NotRefundable              carries what is left, and why
     │  └─ CodeSpaceExhausted         no free short code was found
@@ -78,6 +80,20 @@ class Forbidden(DigistoreError):
         """Say who may do it; *reason* is a stable word for programs."""
         super().__init__(message)
         self.reason = reason
+
+
+class PasswordRequired(Forbidden):
+    """A short link asks for its password; ``wrong`` says whether one was given and is not it."""
+
+    code: ClassVar[str] = "password_required"
+
+    def __init__(self, *, wrong: bool = False) -> None:
+        """Say whether a wrong one was given."""
+        message = (
+            "this is not the password of the link" if wrong else "the link asks for a password"
+        )
+        super().__init__(message, reason=self.code)
+        self.wrong = wrong
 
 
 class Conflict(DigistoreError):
@@ -148,6 +164,12 @@ class AlreadyExists(Conflict):
         super().__init__(f"a {noun} with this {field} exists already; choose another {field}")
         self.noun = noun
         self.field = field
+
+
+class CodeTaken(AlreadyExists):
+    """Another short link of the same domain has this code, be it a disabled one."""
+
+    code: ClassVar[str] = "code_taken"
 
 
 class NotForSale(Conflict):

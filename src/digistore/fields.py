@@ -78,13 +78,18 @@ def checked(model: type[M], **values: object) -> M:
 
 
 def _refusal(error: ValidationError) -> Invalid:
+    fields = problem_words(error)
+    listed = ", ".join(f"{field} ({word})" for field, word in sorted(fields.items()))
+    return Invalid(f"not usable: {listed}", fields=fields)
+
+
+def problem_words(error: ValidationError) -> dict[str, str]:
+    """Return a stable word for each field that cannot be used."""
     # What comes after the field's name in a place are keys that the caller made up.
-    fields = {
+    return {
         str((*found["loc"], "input")[0]): _word(found["type"])
         for found in error.errors(include_url=False, include_input=False)
     }
-    listed = ", ".join(f"{field} ({word})" for field, word in sorted(fields.items()))
-    return Invalid(f"not usable: {listed}", fields=fields)
 
 
 def _word(kind: str) -> str:

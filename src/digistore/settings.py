@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf
 
 from digistore.fields import Country, Line, Ref, Text, Title
 
@@ -46,6 +47,15 @@ class LegalEntity(BaseModel):
     registration: Line | None = None
 
 
+@runtime_checkable
+class BotClassifier(Protocol):
+    """Says what agents are bots, beyond what a visit is flagged by at once: a port."""
+
+    async def is_bot(self, agent: str) -> bool:
+        """Say whether *agent*, a User-Agent of at most 512 characters, is no person's."""
+        ...
+
+
 class Settings(BaseModel):
     """How a store behaves.
 
@@ -62,13 +72,33 @@ class Settings(BaseModel):
         tax_inclusive: whether prices contain their tax, or a ``TaxCalculator``'s is added to them.
         return_hosts: host names that ``return_url`` may lead to; none given: any.
         link_ttl: how long a download link works, 1 minute to 7 days.
+        require_login: whether a link works only for the user it was made for; download managers
+            have no cookie.
         download_window: what counts as one download, from its first request.
+        download_limit: how often each file can be downloaded by one purchase; none: for life.
+        download_networks: from how many networks a purchase is downloaded within a day before an
+            operator is asked to look; nothing is blocked.
+        transport: who sends the bytes: the storage by a signed URL (``redirect``), the web server
+            (``accel``), the application (``stream``), or the first of these that can.
+        redirect_ttl: how long a signed URL works, 1 second to 7 days.
+        accel_header, accel_prefix: how a web server is told to send a file of a local folder, such
+            as ``X-Accel-Redirect`` and ``/protected``.
         max_file_bytes, max_release_bytes, max_release_files: bounds of a release.
         gc_grace: how long bytes that nothing refers to are kept.
         reopen_window: how long a resolved support request can be reopened.
         link_hosts: hosts that a seller's short link may lead to.
         own_link_hosts: ``host`` or ``host/path`` under which short links are served.
+        customers_shorten: whether customers make short links too, to the hosts that sellers may.
+        allow_ip_targets: whether a short link may lead to a public IP address.
+        refuse_link_chains: whether a short link may not lead to a known shortener.
         code_alphabet, code_length: of short codes.
+        acceptable_code: says no to drawn codes that should not be handed out; no I/O.
+        screen_target: says no to addresses, as a reputation service might; it may block, and what
+            it raises is raised.
+        clicks: each is written at once, or ``buffered``: many at a time, where a crash loses the
+            last two seconds of them.
+        click_window: how long after a click an order is attributed to it.
+        bot_classifier: looks at agents again, off the redirect's path.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -88,7 +118,16 @@ class Settings(BaseModel):
     link_ttl: timedelta = Field(
         default=timedelta(hours=24), ge=timedelta(minutes=1), le=timedelta(days=7)
     )
+    require_login: bool = False
     download_window: timedelta = Field(default=timedelta(hours=24), ge=timedelta(minutes=1))
+    download_limit: int | None = Field(default=None, ge=1)
+    download_networks: int = Field(default=20, ge=1)
+    transport: Literal["auto", "redirect", "accel", "stream"] = "auto"
+    redirect_ttl: timedelta = Field(
+        default=timedelta(minutes=2), ge=timedelta(seconds=1), le=timedelta(days=7)
+    )
+    accel_header: Literal["X-Accel-Redirect", "X-Sendfile"] = "X-Accel-Redirect"
+    accel_prefix: str | None = Field(default=None, pattern=r"^/[\x21-\x7e]*$", max_length=500)
     max_file_bytes: int = Field(default=5 * 2**30, ge=1)
     max_release_bytes: int = Field(default=20 * 2**30, ge=1)
     max_release_files: int = Field(default=200, ge=1)
@@ -96,6 +135,16 @@ class Settings(BaseModel):
     reopen_window: timedelta = Field(default=timedelta(days=14), ge=timedelta(0))
     link_hosts: frozenset[str] = frozenset()
     own_link_hosts: frozenset[str] = frozenset()
+    customers_shorten: bool = False
+    allow_ip_targets: bool = False
+    refuse_link_chains: bool = False
+    acceptable_code: Callable[[str], bool] | None = None
+    screen_target: Callable[[str], bool] | None = None
+    clicks: Literal["direct", "buffered"] = "direct"
+    click_window: timedelta = Field(
+        default=timedelta(days=7), ge=timedelta(minutes=1), le=timedelta(days=90)
+    )
+    bot_classifier: InstanceOf[BotClassifier] | None = None
     code_alphabet: str = Field(
         default="23456789abcdefghjkmnpqrstuvwxyz", min_length=2, pattern=r"^[a-z0-9]+$"
     )

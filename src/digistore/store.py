@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -14,11 +14,11 @@ from digistore.catalog import Catalog
 from digistore.clock import Clock, utc_now
 from digistore.database import Database
 from digistore.doctor import DoctorReport
-from digistore.downloads import Downloads
+from digistore.downloads import Downloads, Personaliser
 from digistore.entitlements import Entitlements
 from digistore.errors import ConfigError
 from digistore.events import Event
-from digistore.files import Files
+from digistore.files import BlobBackend, Files, Scanner
 from digistore.gateways import PaymentGateway
 from digistore.orders import Orders
 from digistore.orders.tax import TaxCalculator
@@ -45,11 +45,13 @@ class Store:
         self,
         engine: Engine,
         *,
-        files: str,
+        files: str | BlobBackend,
         gateways: Sequence[PaymentGateway],
         secret: str | Sequence[str],
         settings: Settings | None = None,
         tax: TaxCalculator | None = None,
+        scanner: Scanner | None = None,
+        personalisers: Mapping[str, Personaliser] | None = None,
         clock: Clock = utc_now,
     ) -> None:
         """Use the host's SQLite *engine*: its file, or the memory it shares.
@@ -59,36 +61,61 @@ class Store:
         Raises:
             ConfigError: an engine, folder, secret or gateway that cannot be used.
         """
-        self._begin(make_shop(Database(engine, clock), files, gateways, secret, settings, tax))
+        self._begin(
+            make_shop(
+                Database(engine, clock),
+                files,
+                gateways,
+                secret,
+                settings,
+                tax,
+                scanner,
+                personalisers,
+            )
+        )
 
     @classmethod
     def open(
         cls,
         url: str,
         *,
-        files: str,
+        files: str | BlobBackend,
         gateways: Sequence[PaymentGateway],
         secret: str | Sequence[str],
         settings: Settings | None = None,
         tax: TaxCalculator | None = None,
+        scanner: Scanner | None = None,
+        personalisers: Mapping[str, Personaliser] | None = None,
         clock: Clock = utc_now,
     ) -> Self:
         """Open a store.
 
         Args:
             url: of the database, such as ``sqlite:///shop.db``; ``sqlite://`` is in memory.
-            files: where the files are, such as ``file://./shop-files``.
+            files: where the files are, such as ``file://./shop-files`` or ``s3://bucket/prefix``;
+                or a backend that ``digistore.files.open_backend`` has opened with more options.
             gateways: how customers pay; the first that takes a currency is its default.
             secret: at least 32 characters, or a list for rotation, newest first.
             settings: what the host decides.
             tax: who works tax out, such as ``FixedRates({...})``; by default nobody.
+            scanner: who looks at files before they are sold; by default nobody.
+            personalisers: who makes a file of each buyer's own, by the name of the recipe.
             clock: returns the time in UTC.
 
         Raises:
             ConfigError: a database, folder, secret or gateway that cannot be used.
         """
         store = cls.__new__(cls)
-        shop = make_shop(Database.open(url, clock), files, gateways, secret, settings, tax)
+        shop = make_shop(
+            Database.open(url, clock),
+            files,
+            gateways,
+            secret,
+            settings,
+            tax,
+            scanner,
+            personalisers,
+        )
         store._begin(shop)  # noqa: SLF001  its own
         return store
 
@@ -165,11 +192,13 @@ class AsyncStore:
         self,
         engine: Engine,
         *,
-        files: str,
+        files: str | BlobBackend,
         gateways: Sequence[PaymentGateway],
         secret: str | Sequence[str],
         settings: Settings | None = None,
         tax: TaxCalculator | None = None,
+        scanner: Scanner | None = None,
+        personalisers: Mapping[str, Personaliser] | None = None,
         clock: Clock = utc_now,
     ) -> None:
         """Use the host's SQLite *engine*, as :class:`Store` does.
@@ -177,18 +206,31 @@ class AsyncStore:
         Raises:
             ConfigError: an engine, folder, secret or gateway that cannot be used.
         """
-        self._begin(make_shop(Database(engine, clock), files, gateways, secret, settings, tax))
+        self._begin(
+            make_shop(
+                Database(engine, clock),
+                files,
+                gateways,
+                secret,
+                settings,
+                tax,
+                scanner,
+                personalisers,
+            )
+        )
 
     @classmethod
     def open(
         cls,
         url: str,
         *,
-        files: str,
+        files: str | BlobBackend,
         gateways: Sequence[PaymentGateway],
         secret: str | Sequence[str],
         settings: Settings | None = None,
         tax: TaxCalculator | None = None,
+        scanner: Scanner | None = None,
+        personalisers: Mapping[str, Personaliser] | None = None,
         clock: Clock = utc_now,
     ) -> Self:
         """Open a store; the arguments are those of :meth:`Store.open`.
@@ -197,7 +239,16 @@ class AsyncStore:
             ConfigError: a database, folder, secret or gateway that cannot be used.
         """
         store = cls.__new__(cls)
-        shop = make_shop(Database.open(url, clock), files, gateways, secret, settings, tax)
+        shop = make_shop(
+            Database.open(url, clock),
+            files,
+            gateways,
+            secret,
+            settings,
+            tax,
+            scanner,
+            personalisers,
+        )
         store._begin(shop)  # noqa: SLF001  its own
         return store
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import os
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,14 +18,14 @@ from digistore.catalog import AsyncCatalog
 from digistore.database import AnyRow, Database
 from digistore.database.migrations import check_schema, migrate
 from digistore.doctor import Doctor, DoctorReport
-from digistore.downloads import AsyncDownloads
+from digistore.downloads import AsyncDownloads, Personaliser
 from digistore.downloads.log import downloads_of_order
 from digistore.entitlements import AsyncEntitlements, ProductLines
 from digistore.entitlements.moving import MovePurchases
 from digistore.entitlements.tables import purchased_products
 from digistore.errors import ConfigError
 from digistore.events import OrderPaid, RefundFailed, RefundSucceeded
-from digistore.files import AsyncFiles, open_backend
+from digistore.files import AsyncFiles, BlobBackend, Capabilities, Scanner, open_backend
 from digistore.gateways import Cap, GatewayProfile, PaymentGateway
 from digistore.orders import AsyncOrders
 from digistore.orders.kinds import Kind, LineKind
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from digistore.database import Transaction
 
 ROUND = "run_due"
+_RECIPE = re.compile(r"[a-z0-9_-]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class DueReport:
     closed_requests: int
     closed_days: int
     swept_uploads: int
+    scanned_files: int
     more: bool
 
 
@@ -97,26 +101,46 @@ class Shop:
     def __init__(
         self,
         database: Database,
-        files: str,
+        files: str | BlobBackend,
         gateways: Sequence[PaymentGateway],
         secret: str | Sequence[str],
         settings: Settings,
         tax: TaxCalculator,
+        scanner: Scanner | None = None,
+        personalisers: Mapping[str, Personaliser] | None = None,
     ) -> None:
         """Wire every slice to those before it."""
+        _refuse_hooks(scanner, personalisers)
         self.database = database
+        self.settings = settings
         self.gateways = _by_name(gateways, settings)
         _refuse_two_taxes(self.gateways, tax)
         signer = Secrets(secret).signer("download")
         self.users = AsyncUsers(database, Secrets(secret).signer("claim"))
-        self.files = AsyncFiles(database, open_backend(files), settings)
-        self.catalog = AsyncCatalog(database, self.users, self.files, settings, _Readers(database))
+        backend = open_backend(files) if isinstance(files, str | os.PathLike) else files
+        _refuse_transport(backend, settings)
+        self.files = AsyncFiles(database, backend, settings, scanner)
+        self.catalog = AsyncCatalog(
+            database, self.users, self.files, settings, _Readers(database), personalisers or ()
+        )
         kinds: dict[Kind, LineKind] = {
             Kind.PRODUCT: ProductLines(),
             Kind.SUPPORT: SupportLines(),
         }
+        self.short_urls = AsyncShortUrls(
+            database, self.users, settings, Secrets(secret).signer("click")
+        )
         settle = Settle(database, kinds, settings)
-        self.orders = AsyncOrders(database, self.users, self.gateways, kinds, settle, settings, tax)
+        self.orders = AsyncOrders(
+            database,
+            self.users,
+            self.gateways,
+            kinds,
+            settle,
+            settings,
+            tax,
+            self.short_urls.tokens.read,
+        )
         self.entitlements = AsyncEntitlements(database, self.users, settle.ask_about_standby)
         self.payments = AsyncPayments(
             database,
@@ -137,19 +161,22 @@ class Shop:
             self._refund,
         )
         self.downloads = AsyncDownloads(
-            database, self.users, self.entitlements, self.files, settings, signer
+            database, self.users, self.entitlements, self.files, settings, signer, personalisers
         )
-        self.short_urls = AsyncShortUrls(database, self.users, settings)
         self.analytics = AsyncAnalytics(database, self.users)
         self.outbox = AsyncOutbox(database)
         self.effects = AsyncOutbox(database)
+        self._connect(settle)
+        self.doctor = Doctor(database, self.gateways.keys())
+
+    def _connect(self, settle: Settle) -> None:
+        """Tell slices what others do after them."""
         self.effects.within(OrderPaid, self.orders.receipts.take, RECEIPTS)
         self.effects.within(RefundSucceeded, self.orders.receipts.take, RECEIPTS)
         self.effects.within(RefundFailed, self.orders.receipts.take, RECEIPTS)
         self.users.claims.moves(move_orders)  # it locks orders: the others come after it
         self.users.claims.moves(MovePurchases(settle.ask_about_standby))
         self.users.claims.moves(move_requests)
-        self.doctor = Doctor(database, self.gateways.keys())
 
     async def _refund(self, actor: Actor, line_id: str, reason: str) -> Refund:
         return await self.payments.refund(actor, line_id, reason=reason)
@@ -174,8 +201,11 @@ class Shop:
         # What has just been found is told in the same round.
         delivered, failed = await self.outbox.deliver(limit)
         receipts, unissued = await self.effects.deliver(limit)
+        await self.short_urls.roll_up_due()  # before the days close that it may still mend
         closed_days = await self.analytics.close_days(limit)
         swept = await self.files.sweep(limit)
+        forgotten = await self.downloads.sweep(limit)
+        scanned = await self.catalog.scan_again(limit)
         await self.outbox.beat(ROUND)
         return DueReport(
             delivered=delivered,
@@ -185,16 +215,19 @@ class Shop:
             closed_requests=closed_requests,
             closed_days=closed_days,
             swept_uploads=swept,
+            scanned_files=scanned,
             more=delivered + receipts + reconciled.due > 0
-            or limit in {closed_requests, closed_days, swept, reconciled.expired},
+            or limit in {closed_requests, closed_days, swept, forgotten, reconciled.expired},
         )
 
     async def examine(self) -> DoctorReport:
         """Check every promise that can be checked."""
-        return await self.doctor.examine()
+        report = await self.doctor.examine()
+        return replace(report, warnings=(*report.warnings, *await self.files.signs()))
 
     async def close(self) -> None:
-        """Let go of gateways and database."""
+        """Write what waits; let go of gateways and database."""
+        await self.short_urls.flush_clicks()
         for gateway in self.gateways.values():
             await port(gateway.close())
         self.database.close()
@@ -240,13 +273,41 @@ def _refuse_two_taxes(gateways: Mapping[str, PaymentGateway], tax: TaxCalculator
         )
 
 
+def _refuse_transport(backend: BlobBackend, settings: Settings) -> None:
+    able = getattr(backend, "capabilities", None)
+    if not isinstance(able, Capabilities):
+        raise ConfigError("files is a URL such as file://./shop-files, or a BlobBackend")
+    if settings.transport == "redirect" and not able.presign:
+        raise ConfigError("transport='redirect' needs files in a bucket: s3://bucket/prefix")
+    if settings.transport == "accel" and not (able.local_path and settings.accel_prefix):
+        raise ConfigError("transport='accel' needs files in a local folder, and accel_prefix")
+
+
+def _refuse_hooks(
+    scanner: Scanner | None, personalisers: Mapping[str, Personaliser] | None
+) -> None:
+    if scanner is not None and not (_blocks(scanner, "scan") and isinstance(scanner, Scanner)):
+        raise ConfigError("a scanner has a method scan(blob), which is no coroutine")
+    for name, one in (personalisers or {}).items():
+        if not _RECIPE.fullmatch(name):
+            raise ConfigError("a recipe is called by up to 40 of a-z 0-9 _ -, such as stamp-1")
+        if not (isinstance(one, Personaliser) and _blocks(one, "build")):
+            raise ConfigError("a personaliser has a method build(source, purchase), no coroutine")
+
+
+def _blocks(hook: object, method: str) -> bool:
+    return not inspect.iscoroutinefunction(getattr(hook, method, None))
+
+
 def make_shop(
     database: Database,
-    files: str,
+    files: str | BlobBackend,
     gateways: Sequence[PaymentGateway],
     secret: str | Sequence[str],
     settings: Settings | None,
     tax: TaxCalculator | None = None,
+    scanner: Scanner | None = None,
+    personalisers: Mapping[str, Personaliser] | None = None,
 ) -> Shop:
     """Wire a shop; if that fails, the database is let go.
 
@@ -254,7 +315,16 @@ def make_shop(
         ConfigError: a folder, secret or gateway that cannot be used.
     """
     try:
-        return Shop(database, files, gateways, secret, _checked(settings), tax or NoTax())
+        return Shop(
+            database,
+            files,
+            gateways,
+            secret,
+            _checked(settings),
+            tax or NoTax(),
+            scanner,
+            personalisers,
+        )
     except BaseException:
         database.close()
         raise

@@ -221,6 +221,11 @@ TABLE: dict[str, tuple[str, Try]] = {
     ),
     "downloads.link": ("F F + F F + + F", lambda w, a: w.store.downloads.link(a, w.book)),
     "downloads.open": ("F F + F F + + F", lambda w, a: w.store.downloads.open(a, w.book).close()),
+    "downloads.log": ("F + + + + + + +", lambda w, a: w.store.downloads.log(a)),
+    "downloads.log: purchase": (
+        PARTIES,
+        lambda w, a: w.store.downloads.log(a, purchase=w.purchase),
+    ),
     "downloads.revoke_links": (PARTIES, lambda w, a: w.store.downloads.revoke_links(a, w.purchase)),
     "support.offer": (
         ITS_SELLER,
@@ -277,6 +282,9 @@ HOST_ONLY = {
     "payments.handle_webhook",
     "payments.reconcile",
     "files.verify",
+    "files.collect",
+    "downloads.plan",  # the token is the authority
+    "downloads.finish",
     "short_urls.resolve",  # the code is the authority
     "store.migrate",
     "store.check_schema",
@@ -294,8 +302,13 @@ WITHIN = {
     "users.recipient",
     "files.put",
     "files.attach",
+    "files.scan",
+    "files.signs",
+    "files.stored",
+    "downloads.sweep",
     "files.sweep",
-    "downloads.check_link",  # what serving a link will ask: the token is the authority
+    "catalog.scan_again",
+    "downloads.check_link",  # what serving a link asks: the token is the authority
     "support.close_old",
     "analytics.close_days",
 }

@@ -168,3 +168,13 @@ def test_a_document_is_all_that_a_program_reads(host: Host) -> None:
         code, out, err = host.run("--json", *words)
         assert (code, err) == (0, "")
         assert isinstance(json.loads(out), dict)
+
+
+@pytest.mark.usefixtures("sold")
+def test_collect_says_what_would_go_and_does_it_when_told_to(host: Host) -> None:
+    code, out, _ = host.run_on_store("files", "collect")
+    assert code == 0
+    assert out.splitlines()[-1].startswith("nothing was changed")
+    code, report = host.run_json("files", "collect", "--delete")
+    assert (code, report["dry_run"], report["deleted"]) == (0, False, 0)
+    assert host.run_on_store("files", "verify")[0] == 0

@@ -23,6 +23,7 @@ def test_all_commands_are_there() -> None:
         "outbox run",
         "work",
         "files verify",
+        "files collect",
     ]
 
 

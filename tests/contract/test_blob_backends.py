@@ -8,6 +8,7 @@ from digistore.files import BlobBackend
 from digistore.files.local import LocalBackend
 from digistore.files.memory import MemoryBackend
 from digistore.testing.blobs import BlobBackendContract
+from tests.s3 import S3
 
 
 class TestLocalBackend(BlobBackendContract):
@@ -36,3 +37,15 @@ class TestMemoryBackend(BlobBackendContract):
     @pytest.fixture
     def backend(self) -> BlobBackend:
         return MemoryBackend()
+
+
+class TestS3Backend(BlobBackendContract):
+    @pytest.fixture
+    def backend(self, s3: S3) -> BlobBackend:
+        return s3.backend(s3.bucket())
+
+
+class TestS3BackendBelowAPrefix(BlobBackendContract):
+    @pytest.fixture
+    def backend(self, s3: S3) -> BlobBackend:
+        return s3.backend(f"{s3.bucket()}/shops/first")

@@ -62,7 +62,8 @@ def test_facts_are_never_replaced(sql: sqlite3.Connection, table: str) -> None:
         "DELETE FROM digistore_release_files WHERE id = :id",
         (
             "INSERT INTO digistore_release_files"
-            " SELECT id || 'x', release_id, blob_sha256, 'more.pdf', media_type, size, 9"
+            " SELECT id || 'x', release_id, blob_sha256, 'more.pdf', media_type, size, 9, scan,"
+            " personal"
             " FROM digistore_release_files WHERE id = :id"
         ),
         (
@@ -83,6 +84,11 @@ def test_the_files_of_a_published_release_never_change(
     (draft,) = sql.execute("SELECT id FROM digistore_releases WHERE status = 'draft'").fetchone()
     with pytest.raises(sqlite3.IntegrityError, match="never change"):
         sql.execute(change, {"id": file_id, "draft": draft})
+
+
+def test_what_a_scanner_says_of_a_published_file_may_change(sql: sqlite3.Connection) -> None:
+    changed = sql.execute("UPDATE digistore_release_files SET scan = 'infected'")
+    assert changed.rowcount > 0
 
 
 def test_the_files_of_a_draft_may_change(sql: sqlite3.Connection) -> None:

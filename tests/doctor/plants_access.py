@@ -14,6 +14,8 @@ _POLICY = (
 _LINE = "UPDATE digistore_order_lines SET {} WHERE id = :{}"
 _REQUEST = "UPDATE digistore_support_requests SET {} WHERE id = :{}"
 _SESSION = "UPDATE digistore_download_sessions SET {} WHERE id = :session"
+_COUNTED = ("DELETE FROM digistore_download_allowances",)
+_COUNTED_TWICE = ("UPDATE digistore_download_allowances SET used = used + 1",)
 
 COVERED = (
     plant("access_is_covered", "paid_purchase", _PAYMENT.format("captured = 1")),
@@ -244,9 +246,16 @@ DOWNLOADED = (
     plant(
         "download_of_its_product",
         "session",
+        _SESSION.format("release_id = :other_release"),
+    ),
+    plant(
+        "download_of_its_product",
+        "session",
         _SESSION.format(
-            "item = (SELECT id FROM digistore_release_files WHERE release_id = :other_release)"
+            "file_id = (SELECT id FROM digistore_release_files WHERE release_id = :other_release)"
         ),
     ),
+    plant("every_download_is_counted", "paid_purchase", *_COUNTED),
+    plant("every_download_is_counted", "paid_purchase", *_COUNTED_TWICE),
 )
 PLANTS = (*COVERED, *CLOSED, *PLACES, *OPENED, *HELP, *OUTCOMES, *DOWNLOADED)

@@ -167,6 +167,34 @@ LINKS = (
     plant("links_can_be_followed", "link", _LINK.format("code = ''")),
     plant("links_lead_to_the_web", "link", _LINK.format("target = 'javascript:alert(1)'")),
     plant("links_lead_to_the_web", "link", _LINK.format("fallback = 'file:///etc/passwd'")),
+    plant(
+        "links_lead_to_the_web",
+        "link",
+        _LINK.format("""rules = '[{"device":"phone","target":"javascript:alert(1)"}]'"""),
+    ),
+    plant("permanent_links_hold_nothing_back", "link", _LINK.format("permanent = 1, track = 1")),
+    plant(
+        "permanent_links_hold_nothing_back",
+        "link",
+        _LINK.format("permanent = 1, password_hash = 'scrypt'"),
+    ),
+    plant(
+        "orders_were_clicked_before_payment",
+        "paid_order",
+        "UPDATE digistore_orders SET short_url_id = :link, clicked_at = paid_at + 1"
+        " WHERE id = :paid_order",
+    ),
+    plant(
+        "orders_were_clicked_before_payment",
+        "paid_order",
+        "UPDATE digistore_orders SET short_url_id = 'url_gone', clicked_at = paid_at - 1"
+        " WHERE id = :paid_order",
+    ),
+    plant(
+        "orders_were_clicked_before_payment",
+        "paid_order",
+        "UPDATE digistore_orders SET short_url_id = :link WHERE id = :paid_order",
+    ),
     plant("visits_stay_within_their_limit", "link", _LINK.format("max_visits = 1, visits = 2")),
     plant("visits_stay_within_their_limit", "link", _LINK.format("visits = -1")),
 )
@@ -272,6 +300,24 @@ FIGURES = (
         "closed_days_add_up",
         "2026-01-01",
         "UPDATE digistore_orders SET self_purchase = 1 WHERE id = :paid_order",
+    ),
+    plant(
+        "click_days_add_up",
+        "link",
+        "UPDATE digistore_click_days SET clicks = clicks - 1 WHERE short_url_id = :link",
+    ),
+    plant(
+        "click_days_add_up",
+        "link",
+        "UPDATE digistore_click_days SET closed = 1, clicks = clicks + 1"
+        " WHERE short_url_id = :link",
+        "INSERT INTO digistore_clicks (id, short_url_id, at, is_bot)"
+        " SELECT 'clk_older', :other_link, (day - 1) * 86400000000, 0 FROM digistore_click_days",
+    ),
+    plant(
+        "click_days_add_up",
+        "other_link",
+        "UPDATE digistore_clicks SET short_url_id = :other_link",
     ),
     plant(
         "figures_are_of_closed_days",

@@ -26,6 +26,9 @@ COUNTED = {  # whole numbers of 64 bits that are no money
     "sent_bytes",
     "max_visits",
     "visits",
+    "imported_clicks",
+    "clicks",
+    "visitors",
     "runs",
     "value",
 }

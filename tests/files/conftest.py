@@ -9,6 +9,7 @@ from digistore.files import BlobBackend
 from digistore.files.local import LocalBackend
 from digistore.files.memory import MemoryBackend
 from tests.files.shelf import Shelf, TurnableClock, migrated
+from tests.s3 import S3
 
 
 @pytest.fixture
@@ -16,8 +17,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "files"
 
 
-@pytest.fixture(params=["local", "memory"])
+@pytest.fixture(params=["local", "memory", "s3"])
 def backend(request: pytest.FixtureRequest, folder: Path) -> BlobBackend:
+    if request.param == "s3":
+        server: S3 = request.getfixturevalue("s3")
+        return server.backend(server.bucket())
     return LocalBackend(folder) if request.param == "local" else MemoryBackend()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from digistore.clock import utc_now
 from digistore.database import Database, Transaction
 from digistore.database.migrations import migrate
 from digistore.files import AsyncFiles, BlobBackend, BlobRef, BlobState, Files, Source
-from digistore.files.backend import BlobStat, BlobWriter, ByteSource
+from digistore.files.backend import BlobStat, BlobWriter, ByteSource, Capabilities
 from digistore.files.tables import blobs, uploads
 from digistore.settings import Settings
 
@@ -127,6 +127,13 @@ class Watched:
     def __init__(self, inner: BlobBackend, look: Callable[[str], None]) -> None:
         self._inner = inner
         self._look = look
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._inner.capabilities
+
+    def sign(self, key: str, *, seconds: int, response: Mapping[str, str]) -> str:
+        return self._inner.sign(key, seconds=seconds, response=response)
 
     def stage(self, key: str) -> BlobWriter:
         self._look("before stage")

@@ -134,3 +134,23 @@ def test_what_the_page_hands_over_is_no_authority(shop: Shop) -> None:
     params = {"checkout": shop.sandbox.look_up(cheap).id, "state": "paid", "amount": "2900"}
     told = shop.store.payments.confirm(shop.buyer, dear.order, params=params)
     assert told.state is ConfirmState.TRY_AGAIN
+
+
+def test_a_return_address_names_its_checkout_and_confirm_takes_that_name(shop: Shop) -> None:
+    made = shop.store.orders.checkout(
+        shop.buyer,
+        [shop.product()],
+        return_url="https://shop.example/back/{reference}",
+        cancel_url="https://shop.example/stop?%7Breference%7D",
+    )
+    found = shop.sandbox.look_up(made)
+    (reference,) = shop.rows("SELECT id FROM digistore_payment_attempts")[0]
+    assert found.success_url == f"https://shop.example/back/{reference}"
+    assert found.cancel_url == f"https://shop.example/stop?{reference}"
+    shop.sandbox.pay(made)
+    for who in (SYSTEM, shop.buyer):
+        assert shop.store.payments.confirm(who, reference).state == "paid"
+    with pytest.raises(NotFound):
+        shop.store.payments.confirm(SYSTEM, "att_unknown")
+    with pytest.raises(NotFound):
+        shop.store.payments.confirm(shop.store.users.register("eve@example.com"), reference)

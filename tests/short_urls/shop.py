@@ -25,7 +25,9 @@ FALLBACK = "https://docs.example/over"
 GET = Visit("GET", {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Firefox/130.0"})
 HEAD = Visit("HEAD", {})
 
-SIGNER = Secrets("a secret of at least thirty-two characters").signer("claim")
+_SECRETS = Secrets("a secret of at least thirty-two characters")
+SIGNER = _SECRETS.signer("claim")
+CLICKS = _SECRETS.signer("click")
 
 
 @dataclass
@@ -69,7 +71,7 @@ class Shop:
     def short_urls(self, settings: Settings, draw: Callable[[int], str] | None = None) -> ShortUrls:
         """Open the same links with other settings."""
         return ShortUrls(
-            AsyncShortUrls(self.database, AsyncUsers(self.database, SIGNER), settings, draw)
+            AsyncShortUrls(self.database, AsyncUsers(self.database, SIGNER), settings, CLICKS, draw)
         )
 
     def sql(self, statement: str, **params: object) -> Sequence[Any]:

@@ -1,6 +1,7 @@
 """Following a link: what each request gets, and what it leaves behind."""
 
 import json
+import re
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -137,7 +138,7 @@ def test_all_that_leads_nowhere_looks_the_same(shop: Shop) -> None:
     assert len(shop.clicks()) == 1  # the visit that used one of them up
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "get", "", "GET\n"])
+@pytest.mark.parametrize("method", ["PUT", "get", "post", "", "GET\n"])
 @pytest.mark.parametrize("known", [True, False])
 def test_other_methods_are_refused_before_the_link_is_looked_up(
     shop: Shop, method: str, *, known: bool
@@ -146,6 +147,19 @@ def test_other_methods_are_refused_before_the_link_is_looked_up(
     with pytest.raises(Invalid) as caught:
         shop.links.resolve(code, Visit(method, {}))
     assert caught.value.fields == {"method": "not_allowed"}
+
+
+def test_post_is_refused_where_there_is_no_password_and_unknown_where_there_is_no_link(
+    shop: Shop,
+) -> None:
+    link = shop.links.shorten(shop.seller, TARGET, max_visits=1)
+    with pytest.raises(Invalid) as caught:
+        shop.links.resolve(link.code, Visit("POST", {}), password="guess")
+    assert caught.value.fields == {"method": "not_allowed"}
+    for code in ("unknown1", early(shop).code):
+        with pytest.raises(NotFound):
+            shop.links.resolve(code, Visit("POST", {}), password="guess")
+    assert not shop.clicks()
 
 
 def test_a_link_is_followed_in_any_case(shop: Shop) -> None:
@@ -252,15 +266,17 @@ def test_a_click_holds_no_address_no_cookie_and_of_the_referrer_only_the_host(sh
     [row] = shop.clicks()
     kept = dict(row._mapping)
     assert kept.pop("id").startswith("clk_")
+    assert re.fullmatch("[0-9a-f]{32}", kept.pop("visitor"))
     assert kept == {
         "short_url_id": link.id,
         "at": int(shop.clock.now.timestamp() * 1_000_000),
-        "visitor": None,
         "referrer_host": "mail.example",
         "country": "DE",
         "agent_family": "safari",
         "device": "phone",
         "is_bot": 0,
+        "rule": None,
+        "agent": None,
     }
 
 

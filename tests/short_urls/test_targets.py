@@ -377,7 +377,22 @@ def test_target_and_fallback_follow_the_same_rules(shop: Shop, field: str) -> No
             shop.links.update(shop.operator, link, **given)
         assert caught.value.fields == {field: code}
         refused[code] = target
-    assert refused.keys() == REASONS.keys() - {"host_not_allowed", "link_chain"}
+    by_setting = {"host_not_allowed", "link_chain", "target_screened"}
+    assert refused.keys() == REASONS.keys() - by_setting
+    assert list(shop.links.mine(shop.operator)) == [link]
+
+
+def test_the_target_of_a_rule_follows_the_same_rules(shop: Shop) -> None:
+    link = shop.links.shorten(shop.operator, TARGET)
+    texts = [(target, code) for target, code in REFUSED if isinstance(target, str)]
+    for target, code in texts:
+        rules: Any = [{"target": TARGET, "device": "phone"}, {"target": target, "country": "DE"}]
+        with pytest.raises(Invalid) as caught:
+            shop.links.shorten(shop.operator, TARGET, rules=rules)
+        assert caught.value.fields == {"rules[1].target": code}
+        with pytest.raises(Invalid) as caught:
+            shop.links.update(shop.operator, link, rules=rules)
+        assert caught.value.fields == {"rules[1].target": code}
     assert list(shop.links.mine(shop.operator)) == [link]
 
 

@@ -4,7 +4,14 @@ It owns rollups of closed days, which anybody can make again from the facts. It 
 only place where something is known, nor be written while money is settled.
 """
 
-from digistore.analytics.models import CurrencyFigures, DaySales, Overview, Period
+from digistore.analytics.models import (
+    CurrencyFigures,
+    DaySales,
+    LinkFigures,
+    LinkMoney,
+    Overview,
+    Period,
+)
 from digistore.analytics.service import Analytics, AsyncAnalytics
 
 __all__ = [
@@ -12,6 +19,8 @@ __all__ = [
     "AsyncAnalytics",
     "CurrencyFigures",
     "DaySales",
+    "LinkFigures",
+    "LinkMoney",
     "Overview",
     "Period",
 ]

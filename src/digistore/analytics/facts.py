@@ -38,7 +38,8 @@ from digistore.downloads.tables import download_sessions
 from digistore.entitlements.tables import purchased_products
 from digistore.orders.tables import order_lines, orders
 from digistore.payments.tables import payments, refunds
-from digistore.short_urls.tables import clicks, short_urls
+from digistore.short_urls.service.days import OPEN_FROM
+from digistore.short_urls.tables import click_days, clicks, short_urls
 
 When: TypeAlias = ColumnElement[Any]
 Owner: TypeAlias = Callable[[ColumnElement[str]], ColumnElement[bool]]
@@ -51,10 +52,10 @@ _NO_MONEY: Final = literal_column("''", Text)
 _HOUSE: Final = literal_column("''", Text)
 
 # A paid order has one covering payment; what is imported was sold elsewhere, long ago.
-_PAID: Final = orders.join(
+PAID: Final = orders.join(
     payments, and_(payments.c.order_id == orders.c.id, payments.c.cover_key == 1)
 )
-_IS_COUNTED: Final = and_(
+IS_COUNTED: Final = and_(
     type_coerce(orders.c.self_purchase, Integer) == 0,  # D3
     not_(
         and_(
@@ -73,7 +74,8 @@ def _one_seller(seller: ColumnElement[str]) -> ColumnElement[bool]:
     return seller == bindparam("seller", type_=Text())
 
 
-def _during(moment: When) -> ColumnElement[bool]:
+def during(moment: When) -> ColumnElement[bool]:
+    """Say whether *moment* lies between the parameters ``start`` and ``stop``."""
     return and_(moment >= _START, moment < _STOP)
 
 
@@ -113,8 +115,8 @@ def _sales(whose: Owner) -> Select[Any]:
             many=func.count(orders.c.id.distinct()),
             amount=func.sum(order_lines.c.total),
         )
-        .select_from(_PAID.join(order_lines, order_lines.c.order_id == orders.c.id))
-        .where(_during(orders.c.paid_at), whose(orders.c.seller_id), _IS_COUNTED)
+        .select_from(PAID.join(order_lines, order_lines.c.order_id == orders.c.id))
+        .where(during(orders.c.paid_at), whose(orders.c.seller_id), IS_COUNTED)
     )
 
 
@@ -127,8 +129,8 @@ def _returns(kind: str, told: When, candidates: Select[Any], whose: Owner) -> Se
     moment = _later(told, orders.c.paid_at)
     of_fresh_orders = (
         select(refunds.c.id)
-        .select_from(_PAID.join(refunds, refunds.c.payment_id == payments.c.id))
-        .where(_during(orders.c.paid_at), whose(orders.c.seller_id))
+        .select_from(PAID.join(refunds, refunds.c.payment_id == payments.c.id))
+        .where(during(orders.c.paid_at), whose(orders.c.seller_id))
     )
     return (
         _summed(
@@ -138,13 +140,13 @@ def _returns(kind: str, told: When, candidates: Select[Any], whose: Owner) -> Se
             orders.c.currency,
             amount=func.sum(refunds.c.amount),
         )
-        .select_from(_PAID.join(refunds, refunds.c.payment_id == payments.c.id))
+        .select_from(PAID.join(refunds, refunds.c.payment_id == payments.c.id))
         .where(
             refunds.c.id.in_(union(candidates, of_fresh_orders)),  # found by an index each
             refunds.c.succeeded_at.is_not(None),
-            _during(moment),
+            during(moment),
             whose(func.coalesce(orders.c.seller_id, _HOUSE)),  # not by all that they ever sold
-            _IS_COUNTED,
+            IS_COUNTED,
         )
     )
 
@@ -155,14 +157,14 @@ def _refunded(whose: Owner) -> Select[Any]:
     elsewhere = refunds.c.gateway == "external"
     recorded = case((elsewhere, refunds.c.created_at), else_=refunds.c.succeeded_at)
     candidates = union_all(
-        select(refunds.c.id).where(_during(refunds.c.succeeded_at)),
-        select(refunds.c.id).where(elsewhere, _during(refunds.c.created_at)),
+        select(refunds.c.id).where(during(refunds.c.succeeded_at)),
+        select(refunds.c.id).where(elsewhere, during(refunds.c.created_at)),
     ).subquery()
     return _returns("refunded", recorded, select(candidates.c.id), whose)
 
 
 def _refund_failed(whose: Owner) -> Select[Any]:
-    failed = select(refunds.c.id).where(_during(refunds.c.failed_at))
+    failed = select(refunds.c.id).where(during(refunds.c.failed_at))
     return _returns("refund_failed", refunds.c.failed_at, failed, whose)
 
 
@@ -173,7 +175,7 @@ def _downloads(whose: Owner) -> Select[Any]:
     return (
         _summed("downloads", download_sessions.c.first_at, products.c.seller_id)
         .select_from(sessions)
-        .where(_during(download_sessions.c.first_at), whose(products.c.seller_id))
+        .where(during(download_sessions.c.first_at), whose(products.c.seller_id))
     )
 
 
@@ -182,9 +184,27 @@ def _clicks(whose: Owner) -> Select[Any]:
         _summed("clicks", clicks.c.at, short_urls.c.owner_id)
         .select_from(clicks.join(short_urls, short_urls.c.id == clicks.c.short_url_id))
         .where(
-            _during(clicks.c.at),
+            during(clicks.c.at),
+            clicks.c.at >= OPEN_FROM,
             whose(short_urls.c.owner_id),
             type_coerce(clicks.c.is_bot, Integer) == 0,
+        )
+    )
+
+
+def _closed_clicks(whose: Owner) -> Select[Any]:
+    """Count the clicks of days that short links have closed: their rows go after 90 days."""
+    day = literal_column(str(DAY), BigInteger)
+    moment = click_days.c.day * day
+    return (
+        _summed("clicks", moment, short_urls.c.owner_id, many=func.sum(click_days.c.clicks))
+        .select_from(click_days.join(short_urls, short_urls.c.id == click_days.c.short_url_id))
+        .where(
+            type_coerce(click_days.c.closed, Integer) == 1,
+            click_days.c.day >= _START // day,
+            click_days.c.day < _STOP // day,
+            whose(short_urls.c.owner_id),
+            type_coerce(click_days.c.is_bot, Integer) == 0,
         )
     )
 
@@ -194,6 +214,7 @@ _FIRST: Final = Prepared(
         select(func.min(orders.c.paid_at)).scalar_subquery(),
         select(func.min(download_sessions.c.first_at)).scalar_subquery(),
         select(func.min(clicks.c.at)).scalar_subquery(),
+        select(func.min(click_days.c.day) * DAY).scalar_subquery(),
     )
 )
 
@@ -213,7 +234,7 @@ class _Counts:
 
 
 _MONEY: Final = _Counts(_sales, _refunded, _refund_failed)
-_USE: Final = _Counts(_downloads, _clicks)
+_USE: Final = _Counts(_downloads, _clicks, _closed_clicks)
 
 
 async def moved(reader: Reader, period: Period, seller: str | None = None) -> list[Entry]:

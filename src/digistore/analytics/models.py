@@ -84,5 +84,39 @@ class Overview(Model):
     clicks: int
 
 
+class LinkMoney(Model):
+    """What a link brought in one currency, less what of it has gone back since.
+
+    *support_direct* is of help that was asked for after a click of its own, *support_downstream*
+    of help, without one, with a purchase that the link had brought.
+    """
+
+    currency: str
+    revenue: Money
+    support_direct: Money
+    support_downstream: Money
+
+
+class LinkFigures(Model):
+    """What one short link brought in a period; orders are those paid in it.
+
+    ``clicks`` and ``visitors`` are those of humans, and ``conversion`` orders by clicks; they are
+    ``None`` where the link is somebody else's. ``money`` is of the asker's own sales alone.
+    """
+
+    short_url_id: str
+    domain: str
+    code: str
+    title: str | None = None
+    clicks: int | None = None
+    visitors: int | None = None
+    bot_clicks: int | None = None
+    orders: int = 0
+    support_orders_direct: int = 0
+    support_orders_downstream: int = 0
+    conversion: float | None = None
+    money: tuple[LinkMoney, ...] = ()
+
+
 def _refused(word: str, message: str) -> Invalid:
     return Invalid(message, fields={"period": word})

@@ -8,9 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from digistore.analytics.facts import first_fact, happened, moved
-from digistore.analytics.models import DaySales, Overview, Period
+from digistore.analytics.links import link_figures
+from digistore.analytics.models import DaySales, LinkFigures, Overview, Period
 from digistore.analytics.rollups import closed, stored, write
-from digistore.analytics.rules import Entry, by_day, closable, open_parts, overview
+from digistore.analytics.rules import Entry, bounds, by_day, closable, open_parts, overview
 from digistore.blocking import Blocking, blocking
 from digistore.errors import Forbidden, Invalid
 from digistore.users import Acting, Actor, Role
@@ -59,6 +60,27 @@ class AsyncAnalytics:
             raise Invalid("sales are told by day", fields={"by": "unknown"})
         return by_day(await self._figures(actor, period, moved))
 
+    async def link_report(self, actor: Actor, period: Period) -> tuple[LinkFigures, ...]:
+        """Return what each short link brought in a period, most orders first.
+
+        A link's owner sees what is counted; money is seen by whoever sold, whoever owns the link.
+        Orders that sellers placed with themselves and imported ones are left out. Links that
+        brought nothing are not named.
+
+        Args:
+            actor: a seller, for own links and own sales; an operator or ``SYSTEM``, for all.
+            period: days in UTC: of clicks, and on which orders were paid.
+
+        Raises:
+            Forbidden: a customer.
+            Invalid: no period.
+        """
+        seller = _seller(await self._users.acting(actor))
+        _check(period)
+        return await self._database.read(
+            lambda reader: link_figures(reader, bounds(period), seller)
+        )
+
     # What run_due asks.
 
     async def close_days(self, limit: int) -> int:
@@ -79,9 +101,13 @@ class AsyncAnalytics:
 
     async def _figures(self, actor: Actor, period: Period, count: Count) -> list[Entry]:
         seller = _seller(await self._users.acting(actor))
-        if not isinstance(period, Period):
-            raise Invalid("name a Period of days", fields={"period": "not_a_period"})
+        _check(period)
         return await self._database.read(lambda reader: _read(reader, period, seller, count))
+
+
+def _check(period: object) -> None:
+    if not isinstance(period, Period):
+        raise Invalid("name a Period of days", fields={"period": "not_a_period"})
 
 
 async def _due(reader: Reader, now: datetime, limit: int) -> tuple[date, ...]:
@@ -115,3 +141,4 @@ class Analytics(Blocking[AsyncAnalytics]):
 
     overview = blocking(AsyncAnalytics.overview)
     sales = blocking(AsyncAnalytics.sales)
+    link_report = blocking(AsyncAnalytics.link_report)

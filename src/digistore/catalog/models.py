@@ -9,6 +9,7 @@ from typing import Literal, Self, TypeAlias
 from pydantic import Field, model_validator
 
 from digistore.fields import Given, Metadata, Model
+from digistore.files import ScanResult
 from digistore.ids import (
     CategoryId,
     OrderId,
@@ -104,7 +105,11 @@ class Product(Model):
 
 
 class ReleaseFile(Model):
-    """One file of a release; ``sha256`` in hex, ``size`` in bytes."""
+    """One file of a release; ``sha256`` in hex, ``size`` in bytes.
+
+    ``scan`` is what a scanner says of it. ``personal`` is the recipe by which each buyer gets a
+    file of their own, made of this one.
+    """
 
     id: ReleaseFileId
     release_id: ReleaseId
@@ -112,6 +117,8 @@ class ReleaseFile(Model):
     media_type: str
     size: int
     sha256: str
+    scan: ScanResult = ScanResult.CLEAN
+    personal: str | None = None
 
 
 class Release(Model):

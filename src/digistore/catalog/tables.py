@@ -125,7 +125,10 @@ release_files = Table(
     Column("media_type", Word, nullable=False),
     Column("size", Amount, nullable=False),
     Column("position", Integer, nullable=False),
+    Column("scan", Word, nullable=False),  # the one column that may change after publication
+    Column("personal", Key),  # the recipe by which each buyer gets a file of their own
     UniqueConstraint("release_id", "display_name", name="one_file_per_name"),
+    one_of("scan", ("clean", "pending", "infected")),
     CheckConstraint("size > 0", name="never_empty"),
     Index(None, "blob_sha256"),
     sqlite_strict=True,

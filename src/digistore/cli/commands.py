@@ -108,6 +108,10 @@ def _for_reconcile(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _for_collect(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--delete", action="store_true", help="do it")
+
+
 def _for_work(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--every", type=_seconds, default=60.0, metavar="SECONDS", help="pause (60 s)"
@@ -152,6 +156,12 @@ COMMANDS: Final = (
         ("files", "verify"),
         "read every stored file and compare its hash",
         _on_store(upkeep.verify_files),
+    ),
+    Command(
+        ("files", "collect"),
+        "remove stored bytes that nothing refers to; without --delete, say what would go",
+        _on_store(upkeep.collect_files),
+        _for_collect,
     ),
 )
 GROUPS: Final = {

@@ -69,5 +69,21 @@ def verify_files(store: Store, _given: argparse.Namespace, screen: Screen) -> An
     return Answer(lines, report, report.intact)
 
 
+def collect_files(store: Store, given: argparse.Namespace, screen: Screen) -> Answer:
+    """Remove stored bytes that nothing refers to, or say what would be removed."""
+    report = store.files.collect(
+        dry_run=not given.delete,
+        progress=lambda done: screen.draw(f"collect: {done:,} removed"),
+    )
+    lines = [
+        f"{'condemned':<14} {report.condemned:>12,}  to be removed by a later run",
+        f"{'removed':<14} {report.deleted:>12,}  {report.freed_bytes:,} bytes",
+        f"{'broken uploads':<14} {report.swept_uploads:>12,}",
+    ]
+    if report.dry_run:
+        lines.append("nothing was changed: this is what --delete would do now")
+    return Answer(lines, report)
+
+
 def _named(screen: Screen, word: str, sha256s: Sequence[str]) -> list[str]:
     return [f"{screen.marks.cross} {word:<10} {sha256}" for sha256 in sha256s]

@@ -7,12 +7,15 @@ statement reads and writes whole numbers and strings, and the slice converts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias, cast
 
-from sqlalchemy import Connection, Executable
+from sqlalchemy import Connection, Dialect, Executable
 from sqlalchemy.sql.elements import ClauseElement
 
 from digistore.errors import Invalid
+
+
+_Compiled: TypeAlias = tuple[str, tuple[str, ...], Mapping[str, Any]]
 
 
 def no_text() -> Invalid:
@@ -25,33 +28,55 @@ class Prepared:
 
     def __init__(self, statement: Executable) -> None:
         """Prepare *statement*; its parameters are ``bindparam``s, given by name at each run."""
-        self._statement = statement
-        self._compiled: dict[str, tuple[str, tuple[str, ...], Mapping[str, Any]]] = {}
+        self.statement = statement
+        self._compiled: dict[str, _Compiled] = {}
 
     def run(self, connection: Connection, params: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
         """Run it on the driver connection below *connection* and return all rows."""
-        dialect = connection.dialect.name
-        if dialect not in self._compiled:
-            self._compile(connection)
-        text, names, constants = self._compiled[dialect]
-        values = {**constants, **params}
-        cursor = connection.connection.cursor()
+        return self.run_on(connection.connection.driver_connection, connection.dialect, params)
+
+    def run_on(
+        self,
+        driver: Any,  # noqa: ANN401  whatever the driver calls a connection
+        dialect: Dialect,
+        params: Mapping[str, Any],
+    ) -> Sequence[tuple[Any, ...]]:
+        """Run it on a connection of the *driver* itself and return all rows."""
+        text, names, constants = self._compiled.get(dialect.name) or self._compile(dialect)
+        values = {**constants, **params} if constants else params
+        cursor = driver.cursor()
         try:
             cursor.execute(text, [values[name] for name in names] if names else values)
-            return cursor.fetchall()
+            return cast("Sequence[tuple[Any, ...]]", cursor.fetchall())
         except UnicodeEncodeError:
             raise no_text() from None
         finally:
             cursor.close()
 
-    def _compile(self, connection: Connection) -> None:
-        if not isinstance(self._statement, ClauseElement):  # pragma: no cover  mypy's question
+    def run_many(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run it once per row of parameters; it returns nothing."""
+        dialect = connection.dialect
+        text, names, constants = self._compiled.get(dialect.name) or self._compile(dialect)
+        values = [{**constants, **row} for row in rows] if constants else rows
+        cursor = connection.connection.cursor()
+        try:
+            cursor.executemany(
+                text, [[row[name] for name in names] for row in values] if names else values
+            )
+        except UnicodeEncodeError:
+            raise no_text() from None
+        finally:
+            cursor.close()
+
+    def _compile(self, dialect: Dialect) -> _Compiled:
+        if not isinstance(self.statement, ClauseElement):  # pragma: no cover  mypy's question
             raise TypeError
-        compiled = self._statement.compile(dialect=connection.dialect)
+        compiled = self.statement.compile(dialect=dialect)
         constants = {
             name: bind.value
             for name, bind in compiled.binds.items()  # type: ignore[attr-defined]
             if not bind.required
         }
         names = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
-        self._compiled[connection.dialect.name] = (str(compiled), names, constants)
+        found = self._compiled[dialect.name] = (str(compiled), names, constants)
+        return found

@@ -73,6 +73,10 @@ class Transaction(Reader):
         self._ids = ids
         self._drawn = 0
 
+    async def put_many(self, prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run a hot statement once per row of parameters, as the driver has them."""
+        prepared.run_many(self.connection, rows)
+
     def new_id(self, prefix: str) -> str:
         """Draw an id with *prefix*; the n-th draw of a repeated transaction gives the same."""
         if self._drawn == len(self._ids):
@@ -198,8 +202,15 @@ class Database:
         Raises:
             Busy: the database stayed locked or cannot be read.
         """
-        with self.reading() as connection:
-            return prepared.run(connection, params)
+        if self._readers is None:
+            with self.reading() as connection:
+                return prepared.run(connection, params)
+        try:
+            kept = self._readers.kept()
+            return prepared.run_on(kept.driver, kept.connection.dialect, params)
+        except DATABASE_ERRORS as error:
+            _explain_reading(error)
+            raise
 
     async def first(self, statement: Executable, params: Params = None) -> AnyRow | None:
         """Return the first row of one reading statement, ``None`` if there is none."""
@@ -220,10 +231,7 @@ class Database:
                 with self._exclusive(), self.engine.connect() as connection:
                     yield connection
         except DATABASE_ERRORS as error:
-            kind = fault(error)
-            _explain(kind, error)
-            if kind is Fault.TRANSIENT:
-                raise Busy("the database cannot be read now; the call may be repeated") from error
+            _explain_reading(error)
             raise
 
     def _exclusive(self) -> AbstractContextManager[object]:
@@ -240,6 +248,7 @@ class _Kept:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self.driver = connection.connection.driver_connection
 
     def close(self) -> None:
         self.connection.close()
@@ -258,11 +267,14 @@ class _Readers:
         self._all: WeakSet[_Kept] = WeakSet()
 
     def connection(self) -> Connection:
+        return self.kept().connection
+
+    def kept(self) -> _Kept:
         kept: _Kept | None = getattr(self._local, "kept", None)
         if kept is None or kept.connection.closed:
             kept = self._local.kept = _Kept(self._engine.connect())
             self._all.add(kept)
-        return kept.connection
+        return kept
 
     def close(self) -> None:
         for kept in list(self._all):
@@ -288,6 +300,14 @@ def _let_go(readers: _Readers | None, engine: Engine | None) -> None:
         readers.close()
     if engine is not None:
         engine.dispose()
+
+
+def _explain_reading(error: BaseException) -> None:
+    """Say in our own words what a reader has met, where there are any."""
+    kind = fault(error)
+    _explain(kind, error)
+    if kind is Fault.TRANSIENT:
+        raise Busy("the database cannot be read now; the call may be repeated") from error
 
 
 def _explain(kind: Fault, error: BaseException) -> None:

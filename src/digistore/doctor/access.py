@@ -273,9 +273,23 @@ CHECKS = (
         SELECT s.id AS subject
         FROM digistore_download_sessions s
         JOIN digistore_purchased_products p ON p.id = s.purchase_id
-        JOIN digistore_release_files f ON f.id = s.item
-        JOIN digistore_releases r ON r.id = f.release_id
-        WHERE r.product_id <> p.product_id
+        JOIN digistore_releases r ON r.id = s.release_id
+        LEFT JOIN digistore_release_files f ON f.id = s.file_id
+        WHERE r.product_id <> p.product_id OR f.release_id <> s.release_id
+        """,
+    ),
+    Statement(
+        "I30",
+        "every_download_is_counted",
+        "What this purchase has used of its downloads is not what its sessions come to. Set"
+        " digistore_download_allowances to the number of sessions of each item.",
+        """
+        SELECT s.purchase_id AS subject
+        FROM digistore_download_sessions s
+        LEFT JOIN digistore_download_allowances a
+            ON a.purchase_id = s.purchase_id AND a.item = s.item
+        GROUP BY s.purchase_id, s.item
+        HAVING COUNT(*) <> COALESCE(MAX(a.used), 0)
         """,
     ),
 )

@@ -109,12 +109,42 @@ CHECKS = (
     Statement(
         "I34",
         "links_lead_to_the_web",
-        "This short link, or its fallback, leads to something else than http or https. Disable it.",
+        "This short link, its fallback or one of its rules leads to something else than http or"
+        " https. Disable it.",
         """
         SELECT s.id AS subject
         FROM digistore_short_urls s
         WHERE NOT (s.target LIKE 'http://%' OR s.target LIKE 'https://%')
            OR NOT (s.fallback IS NULL OR s.fallback LIKE 'http://%' OR s.fallback LIKE 'https://%')
+           OR replace(replace(s.rules, '"target":"http://', ''), '"target":"https://', '')
+              LIKE '%"target":"%'
+        """,
+    ),
+    Statement(
+        "I34",
+        "permanent_links_hold_nothing_back",
+        "Browsers keep this short link's redirect for ever, so its date, limit, rule, password or"
+        " tracking cannot be held. Take them away, or make it no longer permanent.",
+        """
+        SELECT s.id AS subject
+        FROM digistore_short_urls s
+        WHERE s.permanent = 1 AND (
+            s.starts_at IS NOT NULL OR s.expires_at IS NOT NULL OR s.max_visits IS NOT NULL
+            OR s.password_hash IS NOT NULL OR s.rules <> '[]' OR s.track = 1)
+        """,
+    ),
+    Statement(
+        "I34",
+        "orders_were_clicked_before_payment",
+        "This order names a short link that there is not, or a click that came after its payment:"
+        " it was written past the library.",
+        """
+        SELECT o.id AS subject
+        FROM digistore_orders o
+        WHERE (o.short_url_id IS NULL) <> (o.clicked_at IS NULL)
+           OR (o.short_url_id IS NOT NULL AND (
+               o.clicked_at > o.paid_at
+               OR NOT EXISTS (SELECT 1 FROM digistore_short_urls s WHERE s.id = o.short_url_id)))
         """,
     ),
     Statement(

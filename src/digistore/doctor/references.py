@@ -60,9 +60,15 @@ REFERENCES = (
     ("digistore_support_messages", "id", "author_id", "digistore_users"),
     ("digistore_support_facts", "grant_id", "grant_id", "digistore_support_requests"),
     ("digistore_download_sessions", "id", "purchase_id", "digistore_purchased_products"),
-    ("digistore_download_sessions", "id", "item", "digistore_release_files"),
+    ("digistore_download_sessions", "id", "release_id", "digistore_releases"),
+    ("digistore_download_sessions", "id", "file_id", "digistore_release_files"),
+    ("digistore_download_allowances", "purchase_id", "purchase_id", "digistore_purchased_products"),
+    ("digistore_personal_files", "purchase_id", "purchase_id", "digistore_purchased_products"),
+    ("digistore_personal_files", "purchase_id", "blob_sha256", "digistore_blobs"),
+    ("digistore_download_networks", "purchase_id", "purchase_id", "digistore_purchased_products"),
     ("digistore_short_urls", "id", "owner_id", "digistore_users"),
     ("digistore_clicks", "id", "short_url_id", "digistore_short_urls"),
+    ("digistore_click_days", "short_url_id", "short_url_id", "digistore_short_urls"),
     ("digistore_deliveries", "event_id", "event_id", "digistore_events"),
 )
 _KEYS = {"digistore_blobs": "sha256"}

@@ -3,7 +3,35 @@
 It owns download sessions. It must never reach a file but through a purchase of its product.
 """
 
-from digistore.downloads.models import DownloadLink, LinkCheck, LinkVerdict
+from digistore.downloads.models import (
+    Accel,
+    DownloadBody,
+    DownloadLink,
+    DownloadPlan,
+    DownloadReader,
+    DownloadRequest,
+    DownloadSession,
+    LinkCheck,
+    LinkVerdict,
+    Redirect,
+    Stream,
+)
+from digistore.downloads.personal import Personaliser
 from digistore.downloads.service import AsyncDownloads, Downloads
 
-__all__ = ["AsyncDownloads", "DownloadLink", "Downloads", "LinkCheck", "LinkVerdict"]
+__all__ = [
+    "Accel",
+    "AsyncDownloads",
+    "DownloadBody",
+    "DownloadLink",
+    "DownloadPlan",
+    "DownloadReader",
+    "DownloadRequest",
+    "DownloadSession",
+    "Downloads",
+    "LinkCheck",
+    "LinkVerdict",
+    "Personaliser",
+    "Redirect",
+    "Stream",
+]

@@ -1,9 +1,9 @@
-"""Where bytes lie: the port that a local folder fills now and an object store can."""
+"""Where bytes lie: the port that a local folder, memory and object stores fill."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +37,21 @@ class BlobStat:
     size: int
     stamp: str
     modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a backend can do beyond what all of them must.
+
+    Args:
+        exclusive_create: of two who publish under one key, exactly one is told to be first.
+        presign: ``sign`` makes URLs by which the storage itself sends an object.
+        local_path: objects are files below one folder, which a web server may send.
+    """
+
+    exclusive_create: bool = True
+    presign: bool = False
+    local_path: bool = False
 
 
 class ByteSource(Protocol):
@@ -73,6 +88,24 @@ class BlobBackend(Protocol):
     Its methods block. Every key matches ``[a-z0-9/-]+`` and is checked. What cannot be done
     raises ``OSError``; no method follows a link out of the storage.
     """
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do beyond that."""
+        ...
+
+    def sign(self, key: str, *, seconds: int, response: Mapping[str, str]) -> str:
+        """Return a URL that fetches an object for some *seconds*, without asking the store.
+
+        Args:
+            key: of an object that is there.
+            seconds: from now.
+            response: headers that the storage answers with.
+
+        Raises:
+            NotImplementedError: it has no ``presign``.
+        """
+        ...
 
     def stage(self, key: str) -> BlobWriter:
         """Begin a new object under a key of ``staging/``.

@@ -6,9 +6,9 @@ import errno
 import io
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,12 +17,14 @@ from digistore.files.backend import (
     BlobStat,
     BlobWriter,
     ByteSource,
+    Capabilities,
     StorageDown,
     checked_key,
     is_key,
 )
 from digistore.files.folder import FOLDER_MODE, HAS_DESCRIPTORS, Folder
 from digistore.files.rules import BLOBS, CHUNK, STAGING
+from digistore.files.signs import of_folder
 
 # What a file system says that has no hard links, or no more of them.
 _NO_LINK = {
@@ -62,6 +64,15 @@ class LocalBackend:
                 root.below(name).close()
         probe = self.stage(f"{STAGING}/{uuid4()}")
         probe.discard()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do beyond what all must."""
+        return Capabilities(local_path=True)
+
+    def sign(self, key: str, *, seconds: int, response: Mapping[str, str]) -> str:
+        """Refuse: nobody but this process can send an object."""
+        raise NotImplementedError
 
     def stage(self, key: str) -> BlobWriter:
         """Begin a new file under a key of ``staging/``."""
@@ -120,6 +131,10 @@ class LocalBackend:
         """Describe every file below *folder*; links are neither followed nor shown."""
         with self._folder(tuple(checked_key(folder).split("/"))) as inside:
             yield from _walk(inside, folder)
+
+    def signs(self, now: datetime) -> Sequence[str]:
+        """Warn of a place that a web server may serve as it is."""
+        return of_folder(self.path)
 
     @contextmanager
     def _folder(self, parts: tuple[str, ...], *, make: bool = False) -> Iterator[Folder]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 
 from digistore.clock import Clock, utc_now
-from digistore.files.backend import BlobStat, BlobWriter, ByteSource, checked_key
+from digistore.files.backend import BlobStat, BlobWriter, ByteSource, Capabilities, checked_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,15 @@ class MemoryBackend:
         self._held: dict[str, _Held] = {}
         self._stamps = count(1)
         self._lock = threading.Lock()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do beyond what all must."""
+        return Capabilities()
+
+    def sign(self, key: str, *, seconds: int, response: Mapping[str, str]) -> str:
+        """Refuse: nobody but this process can send an object."""
+        raise NotImplementedError
 
     def stage(self, key: str) -> BlobWriter:
         """Begin a new object."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from digistore.fields import Model
@@ -48,6 +49,19 @@ class BlobRef:
     media_type: str
 
 
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """What the row of a blob says; whoever has read it opens the bytes without another look."""
+
+    sha256: str
+    size: int
+    crc32: int
+    storage_key: str
+    state: BlobState
+    stamp: str | None
+    verified_at: datetime | None
+
+
 class VerifyReport(Model):
     """What ``store.files.verify`` found; each blob that is not intact is named by its sha256.
 
@@ -64,3 +78,17 @@ class VerifyReport(Model):
     def intact(self) -> bool:
         """Whether every blob that was looked at is what was stored."""
         return not (self.damaged or self.missing or self.unreadable)
+
+
+class GCReport(Model):
+    """What ``store.files.collect`` did, or with ``dry_run`` would do now.
+
+    ``condemned`` blobs are removed by a run that comes ``Settings.gc_grace`` later, if nobody wants
+    them again until then; ``deleted`` are gone; ``freed_bytes`` are theirs.
+    """
+
+    dry_run: bool
+    condemned: int
+    deleted: int
+    freed_bytes: int
+    swept_uploads: int

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from digistore.files.backend import (
     BlobBackend,
+    BlobStat,
     ByteSource,
+    Capabilities,
     ForeignObject,
     StorageDown,
     busy_if_down,
 )
 from digistore.files.models import BlobRef, Verdict
-from digistore.files.rules import CHUNK, STAGING
+from digistore.files.rules import BLOBS, CHUNK, STAGING
+from digistore.files.signs import Inspectable
 from digistore.files.source import Intake, Source, receive
 
 
@@ -41,6 +45,16 @@ class Objects:
     def __init__(self, backend: BlobBackend) -> None:
         """Keep objects in *backend*."""
         self._backend = backend
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the backend can do."""
+        return self._backend.capabilities
+
+    def sign(self, key: str, seconds: int, response: Mapping[str, str]) -> str:
+        """Return a URL that fetches an object; see ``BlobBackend.sign``."""
+        with busy_if_down():
+            return self._backend.sign(key, seconds=seconds, response=response)
 
     def receive(
         self, staged: str, source: Source, intake: Intake, expected_sha256: str | None
@@ -91,6 +105,28 @@ class Objects:
             for key in old[:limit]:
                 self._backend.delete(key)
         return len(old[:limit])
+
+    def signs(self, now: datetime) -> Sequence[str] | None:
+        """Return what is wrong with the place, ``None`` for one that ends with its process."""
+        if not isinstance(self._backend, Inspectable):
+            return None
+        with busy_if_down():
+            return self._backend.signs(now)
+
+    def count_older(self, moment: datetime) -> int:
+        """Count the staged objects last written before *moment*."""
+        with busy_if_down():
+            return sum(one.modified_at < moment for one in self._backend.list(STAGING))
+
+    def older(self, moment: datetime) -> list[BlobStat]:
+        """Describe the published objects last written before *moment*."""
+        with busy_if_down():
+            return [one for one in self._backend.list(BLOBS) if one.modified_at < moment]
+
+    def remove(self, key: str) -> None:
+        """Remove a published object; one that is not there stays away."""
+        with busy_if_down():
+            self._backend.delete(key)
 
     def glance(self, key: str, size: int) -> Seen:
         """Look whether an object is there and has its size."""

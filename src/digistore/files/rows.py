@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import ColumnElement, Select, insert, select, update
 
 from digistore.errors import Busy
-from digistore.files.models import BlobRef, BlobState, UploadState
+from digistore.files.models import BlobRef, BlobState, StoredBlob, UploadState
 from digistore.files.objects import Placed
 from digistore.files.rules import blob_key
 from digistore.files.tables import blobs, uploads
@@ -18,6 +18,23 @@ if TYPE_CHECKING:
     from digistore.database.transaction import AnyRow
 
 READABLE: Final = (BlobState.LIVE, BlobState.CONDEMNED)
+BLOB_COLUMNS: Final[tuple[ColumnElement[Any], ...]] = tuple(
+    blobs.c[name].label(f"blob_{name}")
+    for name in ("sha256", "size", "crc32", "storage_key", "state", "stamp", "verified_at")
+)
+
+
+def stored_blob(row: AnyRow) -> StoredBlob:
+    """Read :data:`BLOB_COLUMNS`."""
+    return StoredBlob(
+        sha256=row.blob_sha256,
+        size=row.blob_size,
+        crc32=row.blob_crc32,
+        storage_key=row.blob_storage_key,
+        state=BlobState(row.blob_state),
+        stamp=row.blob_stamp,
+        verified_at=row.blob_verified_at,
+    )
 
 
 async def begin(staged: str, expires_at: datetime, tx: Transaction) -> str:

@@ -29,6 +29,8 @@ LONGEST_NAME = 255
 STAGING = "staging"
 BLOBS = "blobs"
 VERIFY_EVERY = timedelta(days=30)
+SHORTEST_URL = timedelta(seconds=1)
+LONGEST_URL = timedelta(days=7)
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
@@ -134,6 +136,12 @@ def blob_key(sha256: str) -> str:
     return f"{BLOBS}/sha256/{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
 
+def sha256_of_key(key: str) -> str | None:
+    """Return the hash of the bytes that lie at *key*, ``None`` if no blob lies there."""
+    sha256 = key.rpartition("/")[2]
+    return sha256 if _SHA256.fullmatch(sha256) and blob_key(sha256) == key else None
+
+
 def checked_part(start: int, end: int | None, size: int) -> tuple[int, int]:
     """Return the bounds of a part of *size* bytes; no *end* is the end of the file.
 
@@ -145,6 +153,18 @@ def checked_part(start: int, end: int | None, size: int) -> tuple[int, int]:
         message = f"the part does not lie within the {size} bytes of the file"
         raise Invalid(message, fields={"range": "outside"})
     return start, stop
+
+
+def checked_seconds(ttl: timedelta) -> int:
+    """Return for how many seconds a signed URL works.
+
+    Raises:
+        Invalid: ``ttl`` is ``out_of_range``: below 1 second or over 7 days.
+    """
+    if not isinstance(ttl, timedelta) or not SHORTEST_URL <= ttl <= LONGEST_URL:
+        message = "a signed URL works for 1 second to 7 days"
+        raise Invalid(message, fields={"ttl": "out_of_range"})
+    return int(ttl.total_seconds())
 
 
 def is_due_for_hashing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, TypeAlias
@@ -74,7 +75,11 @@ class OrderLine(Model):
 
 
 class Order(Model):
-    """A wish to buy, kept whatever becomes of its payment (D13)."""
+    """A wish to buy, kept whatever becomes of its payment (D13).
+
+    ``short_url_id`` and ``clicked_at`` say which link brought the buyer: the last one clicked
+    before payment.
+    """
 
     id: OrderId
     buyer_id: UserId
@@ -93,6 +98,8 @@ class Order(Model):
     livemode: bool
     self_purchase: bool = False
     late: bool = False
+    short_url_id: str | None = None
+    clicked_at: datetime | None = None
     created_at: datetime
     expires_at: datetime
     paid_at: datetime | None = None
@@ -135,3 +142,7 @@ class Quote(Model):
 
 
 OrderRef: TypeAlias = Order | str
+Click: TypeAlias = tuple[str, datetime]
+"""Which short link brought a buyer, by its id, and when it was clicked."""
+ReadClick: TypeAlias = Callable[[object, datetime], Click | None]
+"""What reads a click out of whatever a host passes on: only a genuine, fresh one is one."""

@@ -63,8 +63,9 @@ def _order(row: Record, lines: Sequence[Any]) -> Order:
 
     copied = ("id", "buyer_id", "seller_id", "state", "currency", "tax_inclusive", "livemode")
     times = ("self_purchase", "late", "created_at", "expires_at", "paid_at", "metadata")
+    sent_by = ("short_url_id", "clicked_at")
     return Order(
-        **{name: row[name] for name in (*copied, *times)},
+        **{name: row[name] for name in (*copied, *times, *sent_by)},
         subtotal=money(row["subtotal"]),
         discount=money(row["discount"]),
         tax=money(row["tax"]),
@@ -104,6 +105,20 @@ async def live_attempt(reader: Database | Reader, order_id: str) -> AnyRow | Non
             payment_attempts.c.order_id == order_id, payment_attempts.c.live_key == 1
         )
     )
+
+
+async def order_of_reference(reader: Database | Reader, reference: str) -> str:
+    """Return the id of the order that a checkout, by its own *reference*, was opened for.
+
+    Raises:
+        NotFound: there is no such checkout.
+    """
+    row = await reader.first(
+        select(payment_attempts.c.order_id).where(payment_attempts.c.id == reference)
+    )
+    if row is None:
+        raise NotFound("checkout", reference)
+    return str(row.order_id)
 
 
 async def order_in_flight(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from digistore.canonical import canonical_sha256
 from digistore.catalog import PayWhatYouWant, Price, Product
@@ -15,6 +15,7 @@ from digistore.orders.models import Billing, Consent, OrderState
 
 MOST_ITEMS = 100
 LONGEST_URL = 2048
+REFERENCE = "{reference}"
 IN_FLIGHT = (OrderState.OPEN, OrderState.PROCESSING)
 
 
@@ -134,6 +135,14 @@ LINE_SNAPSHOT = (
 
 def _sha256(content: object) -> str:
     return canonical_sha256(content).hex()
+
+
+def named_in(url: str, reference: str) -> str:
+    """Return a return address with the *reference* of its checkout where it asks for it.
+
+    Frameworks that build addresses write braces as ``%7B`` and ``%7D``.
+    """
+    return url.replace(REFERENCE, reference).replace(quote(REFERENCE), reference)
 
 
 def checked_url(url: str, field: str, hosts: Collection[str]) -> str:

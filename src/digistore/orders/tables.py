@@ -53,6 +53,8 @@ orders = Table(
     Column("canceled_at", Moment),
     Column("paid_at", Moment),
     Column("late", Flag, nullable=False),
+    Column("short_url_id", Key),  # a plain id: which link brought the buyer, by the last click
+    Column("clicked_at", Moment),
     Column("version", Integer, nullable=False),
     Column("created_at", Moment, nullable=False),
     UniqueConstraint("buyer_id", "idempotency_key", name="one_order_per_key"),
@@ -67,11 +69,15 @@ orders = Table(
     ),
     CheckConstraint("tax_inclusive = 0 OR tax <= total", name="contained_tax_fits"),
     CheckConstraint("(state = 'paid') = (paid_at IS NOT NULL)", name="paid_has_its_time"),
+    CheckConstraint(
+        "(short_url_id IS NULL) = (clicked_at IS NULL)", name="a_click_has_its_link_and_time"
+    ),
     Index(None, "buyer_id", "created_at", "id"),
     Index(None, "buyer_id", "request_fingerprint"),
     Index(None, "state", "expires_at"),
     Index(None, "seller_id", "paid_at"),
     Index(None, "paid_at"),
+    Index(None, "short_url_id", "paid_at"),
     sqlite_strict=True,
 )
 

@@ -98,6 +98,8 @@ class ActionKind(StrEnum):
     STANDBY_PAID = "standby_paid"
     GIFT_STANDBY = "gift_standby"
     EVENT_CONFLICT = "event_conflict"
+    DOWNLOAD_SHARING = "download_sharing"
+    PERSONALISATION_FAILED = "personalisation_failed"
 
 
 HINTS: Mapping[ActionKind, str] = {
@@ -160,6 +162,14 @@ HINTS: Mapping[ActionKind, str] = {
     ActionKind.EVENT_CONFLICT: (
         "One message id of the gateway came with two contents; only the first was used. Check who"
         " sends messages in its name, then close this by keeping it."
+    ),
+    ActionKind.DOWNLOAD_SHARING: (
+        "A purchase was downloaded from many networks within a day; nothing is blocked. Look at its"
+        " downloads, end its links or revoke it if need be, then close this by keeping it."
+    ),
+    ActionKind.PERSONALISATION_FAILED: (
+        "A buyer's own copy of a file could not be made, so they got nothing. See the log of your"
+        " program, repair the recipe, then close this by keeping it: the next try comes by itself."
     ),
 }
 

@@ -4,7 +4,35 @@ It owns links and clicks. It must never fetch, resolve or look up a target, and 
 visitor's address or a cookie; a link is no secret and opens nothing.
 """
 
-from digistore.short_urls.models import KEEP, Keep, Redirect, ShortURL, Visit
+from digistore.short_urls.models import (
+    KEEP,
+    DayClicks,
+    ImportedRow,
+    ImportOutcome,
+    ImportReport,
+    Keep,
+    LinkRule,
+    LinkStats,
+    Redirect,
+    Share,
+    ShortURL,
+    Visit,
+)
 from digistore.short_urls.service import AsyncShortUrls, ShortUrls
 
-__all__ = ["KEEP", "AsyncShortUrls", "Keep", "Redirect", "ShortURL", "ShortUrls", "Visit"]
+__all__ = [
+    "KEEP",
+    "AsyncShortUrls",
+    "DayClicks",
+    "ImportOutcome",
+    "ImportReport",
+    "ImportedRow",
+    "Keep",
+    "LinkRule",
+    "LinkStats",
+    "Redirect",
+    "Share",
+    "ShortURL",
+    "ShortUrls",
+    "Visit",
+]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import Field
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from digistore.audit import Change, record
@@ -19,10 +19,17 @@ from digistore.catalog.models import (
     ProductStatus,
 )
 from digistore.catalog.rules import slug_of
-from digistore.catalog.tables import categories, product_categories, products, releases
+from digistore.catalog.tables import (
+    categories,
+    product_categories,
+    products,
+    release_files,
+    releases,
+)
 from digistore.database import Record
 from digistore.errors import AlreadyExists, Invalid, NotFound
 from digistore.fields import Input, Line, SmallMetadata, Text, Title
+from digistore.files import ScanResult
 from digistore.ids import id_text
 from digistore.money import Money
 
@@ -214,9 +221,12 @@ async def put_on_shelves(tx: Transaction, product_id: str, shelves: Iterable[str
 
 
 async def is_deliverable(reader: Database | Reader, product_id: str) -> bool:
-    """Say whether there is a latest release; a published one always has a file."""
+    """Say whether there is a latest release, all of whose files may be delivered."""
+    stopped = exists().where(
+        release_files.c.release_id == releases.c.id, release_files.c.scan != ScanResult.CLEAN
+    )
     statement = select(releases.c.id).where(
-        releases.c.product_id == product_id, releases.c.latest_key == 1
+        releases.c.product_id == product_id, releases.c.latest_key == 1, ~stopped
     )
     return await reader.first(statement) is not None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
@@ -13,8 +14,9 @@ from digistore.catalog.models import Channel, Release, ReleaseFile, ReleaseRef, 
 from digistore.catalog.rules import RELEASE_MOVES, Edition, latest
 from digistore.catalog.tables import release_files, releases
 from digistore.database import Record
-from digistore.errors import AlreadyExists, NotFound
+from digistore.errors import AlreadyExists, InvalidTransition, NotFound
 from digistore.events import ReleasePublished, ReleaseYanked
+from digistore.files import ScanResult
 from digistore.ids import EventId, ProductId, ReleaseId, id_text
 from digistore.lifecycle import moves
 from digistore.outbox import announce
@@ -23,6 +25,17 @@ if TYPE_CHECKING:
     from digistore.database import Database, Reader, Transaction
     from digistore.files import BlobRef
     from digistore.users import Acting
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file of a release that is about to be added; its bytes are stored."""
+
+    name: str
+    media_type: str
+    blob: BlobRef
+    scan: ScanResult
+    personal: str | None
 
 
 def release_ref(release: ReleaseRef) -> str:
@@ -76,6 +89,8 @@ async def load_files(
             media_type=row.media_type,
             size=row.size,
             sha256=row.blob_sha256,
+            scan=row.scan,
+            personal=row.personal,
         )
         found.setdefault(row.release_id, []).append(file)
     return found
@@ -111,9 +126,9 @@ async def add(
     version: str,
     channel: Channel,
     notes: str,
-    files: Sequence[tuple[str, str, BlobRef]],
+    files: Sequence[NewFile],
 ) -> str:
-    """Add a draft with its *files* (name, media type, blob) and return its id.
+    """Add a draft with its *files* and return its id.
 
     Raises:
         AlreadyExists: the product has this version.
@@ -140,13 +155,15 @@ async def add(
         {
             "id": tx.new_id("fil"),
             "release_id": release_id,
-            "blob_sha256": blob.sha256,
-            "display_name": name,
-            "media_type": media_type,
-            "size": blob.size,
+            "blob_sha256": file.blob.sha256,
+            "display_name": file.name,
+            "media_type": file.media_type,
+            "size": file.blob.size,
             "position": position,
+            "scan": file.scan,
+            "personal": file.personal,
         }
-        for position, (name, media_type, blob) in enumerate(files)
+        for position, file in enumerate(files)
     ]
     await tx.rows(insert(release_files).values(rows))
     changes = {"product": product_id, "status": "draft"}
@@ -154,10 +171,22 @@ async def add(
     return release_id
 
 
+async def scanned(file_id: str, result: ScanResult, tx: Transaction) -> None:
+    """Note what a scanner says of a file now."""
+    await tx.rows(update(release_files).where(release_files.c.id == file_id).values(scan=result))
+
+
 async def publish(tx: Transaction, acting: Acting, release: Release) -> None:
-    """Publish a draft: every holder of live access can fetch it from now on (D6)."""
+    """Publish a draft: every holder of live access can fetch it from now on (D6).
+
+    Raises:
+        InvalidTransition: it was yanked, or a scanner has not found all of its files clean.
+    """
     if not moves("release", RELEASE_MOVES, release.status, ReleaseStatus.PUBLISHED):
         return
+    if any(file.scan is not ScanResult.CLEAN for file in release.files):
+        hint = "a file is infected, or its scan is not done; run_due asks the scanner again"
+        raise InvalidTransition("release", release.status, ReleaseStatus.PUBLISHED, hint=hint)
     await _move(tx, acting, release.id, "publish", status="published", published_at=tx.now)
     await _choose_latest(tx, release.product_id)
     event = ReleasePublished(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
+
+from sqlalchemy import select
 
 from digistore.catalog.models import (
     Channel,
@@ -16,10 +19,12 @@ from digistore.catalog.models import (
 )
 from digistore.catalog.service import products as rows
 from digistore.catalog.service import releases as editions
-from digistore.catalog.tables import releases
+from digistore.catalog.tables import release_files, releases
 from digistore.errors import AlreadyExists, Forbidden, Invalid, NotFound
 from digistore.fields import Input, Reason, Ref, Text, checked
-from digistore.files import BlobRef, Source, checked_display_name, media_type_of
+from digistore.files import BlobRef, ScanResult, Source, checked_display_name, media_type_of
+from digistore.files.rows import BLOB_COLUMNS
+from digistore.files.tables import blobs
 from digistore.users import Acting, Actor, Visitor
 
 if TYPE_CHECKING:
@@ -48,13 +53,18 @@ class Releasing:
         files: AsyncFiles,
         settings: Settings,
         readers: rows.OfferReaders,
+        recipes: Collection[str] = (),
     ) -> None:
-        """Keep the catalogue in *database* and its files in *files*."""
+        """Keep the catalogue in *database* and its files in *files*.
+
+        Files may be personal by one of *recipes*.
+        """
         self._database = database
         self._users = users
         self._files = files
         self._settings = settings
         self._readers = readers
+        self._recipes = frozenset(recipes)
 
     async def release(
         self,
@@ -66,14 +76,27 @@ class Releasing:
         notes: str = "",
         channel: Channel | str = Channel.STABLE,
         publish: bool = True,
+        personal: Mapping[str, str] | None = None,
     ) -> Release:
         """Add a release and, unless told otherwise, publish it: holders can fetch it at once.
 
-        *files* maps the name a customer sees to bytes, a path, a binary file or chunks of bytes.
+        While a scanner has not found a file clean, the release stays a draft.
+
+        Args:
+            actor: the product's seller, or an operator.
+            product: what it is a version of.
+            version: its number.
+            files: the name a customer sees, and bytes, a path, a binary file or chunks of bytes.
+            notes: what is new.
+            channel: ``stable``, or ``beta``, which is never the latest.
+            publish: whether at once.
+            personal: names of *files* of which each buyer gets their own, and by which recipe of
+                the store's ``personalisers``.
 
         Raises:
             AlreadyExists: the product has this version.
-            Invalid: no files, a name with separators, an empty or too large file.
+            Invalid: no files, a name with separators, an empty, too large or infected file, or a
+                recipe that the store does not have.
             NotFound, Forbidden: not theirs.
         """
         acting, found = await self._own(actor, product)
@@ -82,15 +105,16 @@ class Releasing:
         names = _checked_names(files, self._settings.max_release_files)
         if await editions.version_exists(self._database, found.id, given.version):
             raise AlreadyExists("release", "version")
-        stored = await self._store(names, files)
+        recipes = self._checked_recipes(personal, names)
+        stored = await self._store(names, files, recipes)
 
         async def work(tx: Transaction) -> str:
             await rows.change(tx, acting, "release", found.id)
-            await self._files.attach(tx, [blob.sha256 for _, _, blob in stored])
+            await self._files.attach(tx, [file.blob.sha256 for file in stored])
             release_id = await editions.add(
                 tx, acting, found.id, given.version, kind, given.notes, stored
             )
-            if publish:
+            if publish and all(file.scan is ScanResult.CLEAN for file in stored):
                 await editions.publish(tx, acting, await editions.load_release(tx, release_id))
             return release_id
 
@@ -101,7 +125,7 @@ class Releasing:
         """Publish a draft; one that is published stays.
 
         Raises:
-            InvalidTransition: it was yanked.
+            InvalidTransition: it was yanked, or a scanner has not found all of its files clean.
         """
         acting, found = await self._own_release(actor, release)
 
@@ -153,6 +177,22 @@ class Releasing:
         shown = await self.releases(visitor, product)
         return next((release for release in shown if release.is_latest), None)
 
+    async def scan_again(self, limit: int) -> int:
+        """Ask the scanner about files whose scan is not done; return how many were asked about."""
+        waiting = await self._database.rows(
+            select(release_files.c.id, *BLOB_COLUMNS, blobs.c.media_type.label("sniffed"))
+            .join(blobs, blobs.c.sha256 == release_files.c.blob_sha256)
+            .where(release_files.c.scan == ScanResult.PENDING)
+            .order_by(release_files.c.id)
+            .limit(limit)
+        )
+        for row in waiting:
+            ref = BlobRef(row.blob_sha256, row.blob_size, row.blob_crc32, row.sniffed)
+            result = await self._files.scan(ref)
+            if result is not ScanResult.PENDING:
+                await self._database.transact(partial(editions.scanned, row.id, result))
+        return len(waiting)
+
     # Within.
 
     async def _own(self, actor: Actor, product: ProductRef) -> tuple[Acting, Product]:
@@ -189,8 +229,8 @@ class Releasing:
         )
 
     async def _store(
-        self, names: Iterable[str], files: Mapping[str, Source]
-    ) -> list[tuple[str, str, BlobRef]]:
+        self, names: Iterable[str], files: Mapping[str, Source], recipes: Mapping[str, str]
+    ) -> list[editions.NewFile]:
         left = self._settings.max_release_bytes
         stored = []
         for name in names:
@@ -198,8 +238,25 @@ class Releasing:
                 files[name], max_bytes=min(left, self._settings.max_file_bytes)
             )
             left -= blob.size
-            stored.append((name, media_type_of(name, blob.media_type), blob))
+            media_type = media_type_of(name, blob.media_type)
+            scan = await self._files.scan(blob)
+            if scan is ScanResult.INFECTED:
+                raise Invalid("a scanner refuses this file", fields={"file": "infected"})
+            stored.append(editions.NewFile(name, media_type, blob, scan, recipes.get(name)))
         return stored
+
+    def _checked_recipes(
+        self, personal: Mapping[str, str] | None, names: Iterable[str]
+    ) -> Mapping[str, str]:
+        given = dict(personal or {})
+        if not given.keys() <= set(names):
+            raise Invalid("personal names files of this release", fields={"personal": "unknown"})
+        if not set(given.values()) <= self._recipes:
+            raise Invalid(
+                "the store has no such recipe; give it with personalisers={...}",
+                fields={"personal": "recipe_unknown"},
+            )
+        return given
 
 
 def _not_theirs() -> Forbidden:

@@ -14,7 +14,7 @@ from digistore.money import Money
 from digistore.orders.discounts.desk import DiscountDesk
 from digistore.orders.discounts.rules import Offer, Unusable, not_usable
 from digistore.orders.kinds import Draft, Kind, LineKind
-from digistore.orders.models import Billing, Checkout, Consent, OrderState
+from digistore.orders.models import Billing, Checkout, Consent, OrderState, ReadClick
 from digistore.orders.reads import load_order
 from digistore.orders.rules import checked_url, request_fingerprint
 from digistore.orders.service.placing import Blocked, Wish, place
@@ -41,6 +41,7 @@ class Terms(Input):
     discount: object = None  # whatever it is, one answer is given for what cannot be used
     billing: Billing | None = None
     consents: tuple[Consent, ...] = ()
+    click: object = None  # whatever it is, what cannot be believed is ignored
     metadata: SmallMetadata = Field(default_factory=dict)
     idempotency_key: AsciiKey | None = None
 
@@ -57,8 +58,10 @@ class Cashier:
         settling: Settling,
         settings: Settings,
         calculator: TaxCalculator,
+        read_click: ReadClick,
     ) -> None:
         """Take orders to be paid at *gateways*; *calculator* knows their tax."""
+        self._read_click = read_click
         self._database = database
         self._users = users
         self._gateways = gateways
@@ -120,6 +123,7 @@ class Cashier:
             idempotency_key=terms.idempotency_key,
             customer_email=buyer.email,
             offer=offer,
+            click=self._read_click(terms.click, self._database.clock()),
             customer_ref=known,
         )
 

@@ -36,6 +36,7 @@ from digistore.orders.models import (
     OrderRef,
     OrderState,
     Quote,
+    ReadClick,
 )
 from digistore.orders.reads import load_order, load_orders, order_ref
 from digistore.orders.receipts.issuing import ReceiptBook, issued
@@ -72,6 +73,7 @@ class AsyncOrders:
         settling: Settling,
         settings: Settings,
         calculator: TaxCalculator,
+        read_click: ReadClick,
     ) -> None:
         """Take orders to be paid at *gateways*; *settling* is what payments offer."""
         self._database = database
@@ -80,7 +82,9 @@ class AsyncOrders:
         self._settling = settling
         self._settings = settings
         self.receipts = ReceiptBook(database, settling, settings)
-        self.cashier = Cashier(database, users, gateways, kinds, settling, settings, calculator)
+        self.cashier = Cashier(
+            database, users, gateways, kinds, settling, settings, calculator, read_click
+        )
 
     async def quote(
         self,
@@ -132,6 +136,7 @@ class AsyncOrders:
         pay: Money | None = None,
         billing: Billing | None = None,
         consents: Sequence[Consent] = (),
+        click: str | None = None,
         metadata: Metadata | None = None,
         idempotency_key: str | None = None,
         allow_repeat: bool = False,
@@ -144,7 +149,7 @@ class AsyncOrders:
         Args:
             buyer: who buys, and who gets access.
             items: products by model, id or slug, each once; one seller, one currency.
-            return_url: absolute http(s) address where the customer comes back.
+            return_url: absolute http(s); ``{reference}`` in it becomes what ``confirm`` takes.
             cancel_url: the same for those who give up; by default *return_url*.
             gateway: configured name; by default the first that takes the currency.
             discount: a code of the seller's; one use is reserved with the order.
@@ -152,6 +157,8 @@ class AsyncOrders:
             pay: for one pay-what-you-want product, what the buyer names.
             billing: who pays, as it is to stand on the receipt.
             consents: what the buyer agreed to.
+            click: the ``cid`` that a short link brought along; one that is forged or too old is
+                ignored. Until the order is paid the last click has it.
             metadata: small JSON of the host's own.
             idempotency_key: 1 to 200 printable ASCII characters.
             allow_repeat: buy again what is owned already.
@@ -173,6 +180,7 @@ class AsyncOrders:
             discount=discount,
             billing=_checked_billing(billing),
             consents=checked_consents(consents, self._settings.required_consents),
+            click=click,
             metadata=metadata or {},
             idempotency_key=idempotency_key,
         )

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
-from sqlalchemy import insert, select
+from sqlalchemy import insert, or_, select, update
 
 from digistore.audit import Change, record
 from digistore.clock import from_micros, to_micros
@@ -25,9 +25,14 @@ from digistore.money import Money
 from digistore.orders.discounts.redeeming import reserve
 from digistore.orders.discounts.rules import Offer
 from digistore.orders.kinds import Draft, Kind, LineKind
-from digistore.orders.models import Billing, Consent, OrderState
+from digistore.orders.models import Billing, Click, Consent, OrderState
 from digistore.orders.reads import order_in_flight
-from digistore.orders.rules import LINE_SNAPSHOT, SNAPSHOT, snapshot_fingerprint
+from digistore.orders.rules import (
+    LINE_SNAPSHOT,
+    SNAPSHOT,
+    named_in,
+    snapshot_fingerprint,
+)
 from digistore.orders.tables import order_lines, orders, payment_attempts
 from digistore.settings import AccessPolicy
 from digistore.users.reads import stands_for
@@ -61,6 +66,7 @@ class Wish:
     idempotency_key: str | None = None
     customer_email: str | None = None
     offer: Offer | None = None
+    click: Click | None = None
     customer_ref: str | None = None
 
     @property
@@ -95,6 +101,7 @@ async def place(tx: Transaction, wish: Wish, kinds: Mapping[Kind, LineKind]) -> 
     """
     known = await _same_key(tx, wish) or await _same_content(tx, wish)
     if known is not None:
+        await _sent_by(tx, known, wish)
         return known, False
     await _refuse_merged(tx, wish)
     for draft in wish.drafts:
@@ -161,6 +168,26 @@ async def _same_content(tx: Transaction, wish: Wish) -> str | None:
     return str(row.id)
 
 
+async def _sent_by(tx: Transaction, order_id: str, wish: Wish) -> None:
+    """Let the last click before payment have an order; what is paid, or about to be, keeps its."""
+    if wish.click is None:
+        return
+    link, at = wish.click
+    row = await tx.first(
+        update(orders)
+        .where(
+            orders.c.id == order_id,
+            orders.c.state == OrderState.OPEN,
+            or_(orders.c.clicked_at.is_(None), orders.c.clicked_at < at),
+        )
+        .values(short_url_id=link, clicked_at=at, version=orders.c.version + 1)
+        .returning(orders.c.version)
+    )
+    if row is not None:
+        told = Change("order", order_id, row.version, {"short_url": link})
+        await record(tx, wish.buyer_id, "click", [told])
+
+
 async def _refuse_in_flight(tx: Transaction, buyer_id: str, draft: Draft) -> None:
     row = await order_in_flight(tx, buyer_id, draft.product_id)
     if row is not None and draft.beneficiary_id == buyer_id:
@@ -209,6 +236,8 @@ async def _write(tx: Transaction, wish: Wish) -> str:
         "request_fingerprint": wish.fingerprint,
         "expires_at": tx.now + wish.ttl,
         "late": False,
+        "short_url_id": wish.click[0] if wish.click else None,
+        "clicked_at": wish.click[1] if wish.click else None,
         "version": 1,
         "created_at": tx.now,
     }
@@ -264,8 +293,8 @@ async def add_attempt(tx: Transaction, order_id: str, wish: Wish, profile: Gatew
             if draft.total
         ),
         total=Money.from_minor(wish.total, wish.currency),
-        success_url=wish.return_url,
-        cancel_url=wish.cancel_url,
+        success_url=named_in(wish.return_url, attempt_id),
+        cancel_url=named_in(wish.cancel_url, attempt_id),
         expires_at=tx.now + wish.ttl,
         idempotency_key=key,
         customer_email=wish.customer_email,

@@ -30,6 +30,8 @@ CHOICES: Mapping[ActionKind, tuple[Choice, ...]] = {
     ActionKind.STANDBY_PAID: (Choice.REFUND, Choice.KEEP),
     ActionKind.GIFT_STANDBY: (Choice.REFUND, Choice.KEEP),
     ActionKind.EVENT_CONFLICT: (Choice.KEEP,),
+    ActionKind.DOWNLOAD_SHARING: (Choice.KEEP,),
+    ActionKind.PERSONALISATION_FAILED: (Choice.KEEP,),
 }
 # Entries about money that can be assigned to an order, and what was made of it so far.
 ASSIGNABLE: Mapping[ActionKind, Disposition] = {

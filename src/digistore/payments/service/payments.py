@@ -20,7 +20,7 @@ from digistore.gateways import PaymentGateway
 from digistore.ids import id_text
 from digistore.money import Money
 from digistore.orders import Order, OrderLine, OrderRef, OrderState
-from digistore.orders.reads import load_order, order_ref
+from digistore.orders.reads import load_order, order_of_reference, order_ref
 from digistore.orders.tables import orders
 from digistore.paging import Page, checked_limit, page_of
 from digistore.payments.evidence import DisputeEvidence
@@ -136,7 +136,7 @@ class AsyncPayments(Refunding):
 
         Args:
             actor: the buyer, an operator or ``SYSTEM``.
-            order: which one.
+            order: which one, or the reference of a checkout of it, as in a return address.
             params: of the return address, for providers that capture on return.
 
         Raises:
@@ -144,7 +144,10 @@ class AsyncPayments(Refunding):
             NotFound: no such order, or not theirs to see.
         """
         acting = await self._users.acting(actor)
-        found = await load_order(self._database, order_ref(order))
+        ref = order_ref(order)
+        if ref.startswith("att_"):
+            ref = await order_of_reference(self._database, ref)
+        found = await load_order(self._database, ref)
         if not (acting.is_user(found.buyer_id) or acting.is_operator):
             if acting.sells(found.seller_id):
                 raise Forbidden("the buyer or an operator may ask", reason="buyer_needed")

@@ -7,8 +7,8 @@ equal letters.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from digistore.short_urls.models import Visit
 
@@ -48,13 +48,22 @@ _DEVICES = (
     ("cros", "desktop"),
     ("linux", "desktop"),
 )
-_AHEAD_OF_TIME = ("sec-purpose", "purpose", "x-moz")
+_WANTED = {
+    "user-agent": "agent",
+    "User-Agent": "agent",
+    "referer": "referrer",
+    "Referer": "referrer",
+    "sec-purpose": "ahead",
+    "purpose": "ahead",
+    "x-moz": "ahead",
+    "sec-gpc": "private",  # https://www.w3.org/TR/gpc/
+    "dnt": "private",
+}
 _REFERRER = re.compile(r"https?://(?:[^/?#@]*@)?([a-z0-9._-]{1,253})(?::[0-9]*)?(?:[/?#]|\Z)")
 _COUNTRY = re.compile(r"[A-Za-z]{2}")
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """What is kept of a visit."""
 
     agent_family: str
@@ -64,17 +73,65 @@ class Told:
     country: str | None
 
 
+class Said(NamedTuple):
+    """What a visit says of itself, cut to what is read of it; nothing else of it is held."""
+
+    agent: str
+    referrer: str
+    ahead_of_time: bool
+    private: bool
+    client: str | None
+    country: str | None
+
+
+def said_by(visit: Visit) -> Said:
+    """Take from *visit* what will be read, at once: its headers may not live on."""
+    agent = referrer = ahead = ""
+    private = False
+    for name, text in visit.headers.items():
+        wanted = _WANTED.get(name) or _WANTED.get(name.lower())
+        if wanted is None:
+            continue
+        if wanted == "agent":
+            agent = text[:LONGEST_AGENT]
+        elif wanted == "referrer":
+            referrer = text[:LONGEST_REFERRER]
+        elif wanted == "private":
+            private = private or text.strip() == "1"
+        else:
+            ahead += f" {text[:LONGEST_AGENT]}"
+    return Said(
+        agent,
+        referrer,
+        bool(ahead) and _is_ahead_of_time(ahead.lower()),
+        private,
+        visit.client,
+        visit.country,
+    )
+
+
 def told_by(visit: Visit) -> Told:
     """Read what is kept of *visit*: no address, no cookie, of the referrer only its host."""
-    headers = {name.lower(): value for name, value in visit.headers.items()}
-    agent = headers.get("user-agent", "")[:LONGEST_AGENT].lower()
+    return told(said_by(visit))
+
+
+def told(said: Said) -> Told:
+    """Say what is kept of a visit."""
+    family, device, is_bot = read_agent(said.agent)
     return Told(
-        agent_family=_first(_FAMILIES, agent),
-        device=_first(_DEVICES, agent),
-        is_bot=_is_bot(agent) or _is_ahead_of_time(headers),
-        referrer_host=_referrer_host(headers.get("referer", "")),
-        country=_country(visit.country),
+        agent_family=family,
+        device=device,
+        is_bot=is_bot or said.ahead_of_time,
+        referrer_host=_referrer_host(said.referrer) if said.referrer else None,
+        country=_country(said.country),
     )
+
+
+@lru_cache(maxsize=1024)  # few agents make most visits
+def read_agent(agent: str) -> tuple[str, str, bool]:
+    """Return family, device and whether it is a bot."""
+    lower = agent.lower()
+    return _first(_FAMILIES, lower), _first(_DEVICES, lower), _is_bot(lower)
 
 
 def _first(words: tuple[tuple[str, str], ...], agent: str) -> str:
@@ -86,9 +143,8 @@ def _is_bot(agent: str) -> bool:
     return not agent.strip() or any(word in named for word in _BOTS)
 
 
-def _is_ahead_of_time(headers: Mapping[str, str]) -> bool:
+def _is_ahead_of_time(marks: str) -> bool:
     """Say whether a browser fetches what its user has not asked for yet."""
-    marks = " ".join(headers.get(name, "")[:LONGEST_AGENT] for name in _AHEAD_OF_TIME).lower()
     return "prefetch" in marks or "prerender" in marks or "preview" in marks
 
 

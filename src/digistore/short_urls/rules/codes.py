@@ -15,7 +15,7 @@ from digistore.settings import Settings
 LONGEST_CODE: Final = 64
 ATTEMPTS: Final = 8
 WIDER_FROM: Final = 5  # from this attempt on a code is one character longer
-_REDRAWS = 100  # a draw is reserved once in a billion times, so this bound is for broken draws
+_REDRAWS = 100  # draws are hardly ever reserved, so this bound is for those that always are
 
 Draw: TypeAlias = Callable[[int], str]
 
@@ -84,12 +84,17 @@ def drawing(settings: Settings) -> Draw:
         raise ConfigError("Settings.code_alphabet needs two or more different characters") from None
 
 
-def draws(draw: Draw, length: int) -> Iterator[str]:
-    """Yield the codes to try: 8, from the fifth on one character longer, none of them reserved."""
+def draws(
+    draw: Draw, length: int, acceptable: Callable[[str], bool] | None = None
+) -> Iterator[str]:
+    """Yield the codes to try: 8, from the fifth on one character longer.
+
+    None of them is reserved or one that *acceptable* refuses.
+    """
     for attempt in range(1, ATTEMPTS + 1):
         wanted = length + (attempt >= WIDER_FROM)
         for _ in range(_REDRAWS):
             code = draw(wanted)
-            if code not in RESERVED:
+            if code not in RESERVED and (acceptable is None or acceptable(code)):
                 yield code
                 break

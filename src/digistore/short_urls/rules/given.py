@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from digistore.errors import Invalid
-from digistore.fields import Input, Ref, Time, Title, checked
-from digistore.short_urls.models import KEEP
+from digistore.fields import Input, Line, Ref, Time, Title, checked
+from digistore.short_urls.models import KEEP, LinkRule
 from digistore.short_urls.rules.hosts import Refused, read_host
 from digistore.short_urls.rules.targets import TargetPolicy, read_target
 
@@ -19,6 +19,8 @@ LONGEST_TAG = 40
 MOST_TAGS = 20
 ADDRESSES = ("target", "fallback")
 LIMITS = ("starts_at", "expires_at", "max_visits")
+MOST_RULES = 20
+LONGEST_PASSWORD = 200
 MOST_VISITS = 2**53 - 1  # what JSON and every driver can carry exactly
 _QUOTING = '",\\'  # a tag is looked for in the stored list as text, between its quotes
 
@@ -56,6 +58,12 @@ class Given(Input):
     starts_at: Time | None = None
     expires_at: Time | None = None
     max_visits: Annotated[int, Field(ge=1, le=MOST_VISITS)] | None = None
+    password: Annotated[Line, Field(min_length=1, max_length=LONGEST_PASSWORD)] | None = None
+    rules: list[Annotated[LinkRule, Field(strict=False)]] = Field(
+        default=[], max_length=MOST_RULES, strict=False
+    )
+    forward_query: bool = False
+    track: bool = False
     permanent: bool = False
 
 
@@ -73,8 +81,17 @@ def read_given(given: Mapping[str, object]) -> dict[str, Any]:
     """
     told = {name: value for name, value in given.items() if value is not KEEP}
     fields = checked(Given, **{name: told[name] for name in told if name not in ADDRESSES})
-    addresses = {name: told[name] for name in told if name in ADDRESSES}
-    return fields.model_dump(exclude_unset=True) | addresses
+    values = fields.model_dump(exclude_unset=True) | {
+        name: told[name] for name in told if name in ADDRESSES
+    }
+    if "rules" in values:
+        values["rules"] = [stored_rule(rule) for rule in fields.rules]
+    return values
+
+
+def stored_rule(rule: LinkRule) -> dict[str, Any]:
+    """Return *rule* as it is stored: what it does not say is left out."""
+    return rule.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
 
 
 def fitted(
@@ -85,11 +102,16 @@ def fitted(
     Raises:
         Invalid: a rule refuses an address, or the fields do not go together.
     """
-    read = {
+    read: dict[str, Any] = {
         name: read_target(values[name], policy, field=name)
         for name in ADDRESSES
         if name in values and (name == "target" or values[name] is not None)
     }
+    if "rules" in values:
+        read["rules"] = [
+            {**rule, "target": read_target(rule["target"], policy, field=f"rules[{at}].target")}
+            for at, rule in enumerate(values["rules"])
+        ]
     fit = {**values, **read}
     check_together({**stored, **fit})
     return fit
@@ -101,7 +123,7 @@ def check_together(link: Mapping[str, Any]) -> None:
     Raises:
         Invalid: ``before_start``: it would expire before, or when, it starts; ``below_visits``:
             more visits than that were counted already; ``permanent``: browsers keep a permanent
-            redirect for ever, so no date or limit could be held.
+            redirect for ever, so no date, limit, rule or password could be held and no click told.
     """
     faults: dict[str, str] = {}
     starts_at, expires_at, max_visits = (link[name] for name in LIMITS)
@@ -111,6 +133,10 @@ def check_together(link: Mapping[str, Any]) -> None:
         faults["max_visits"] = "below_visits"
     if link["permanent"]:
         faults |= {name: "permanent" for name in LIMITS if link[name] is not None}
+        faults |= {name: "permanent" for name in ("rules", "track") if link[name]}
+        # A password that is about to be hashed, or taken away, comes before the one that is stored.
+        if link.get("password", link["password_hash"]) is not None:
+            faults |= {"password": "permanent"}
     if faults:
         listed = ", ".join(f"{field} ({word})" for field, word in sorted(faults.items()))
         raise Invalid(f"does not go together: {listed}", fields=faults)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from digistore.errors import Invalid
 from digistore.short_urls.models import Redirect, Visit
 
-_METHODS = frozenset({"GET", "HEAD"})
-_NO_INDEX: Final = {"X-Robots-Tag": "noindex"}
-_NO_STORE: Final = {"Cache-Control": "private, no-store"}
+_METHODS = frozenset({"GET", "HEAD", "POST"})
+_KEPT: Final[Mapping[str, str]] = {"X-Robots-Tag": "noindex"}
+_NO_STORE: Final[Mapping[str, str]] = {
+    "Cache-Control": "private, no-store",
+    "X-Robots-Tag": "noindex",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A link as the redirect reads it: times are microseconds since the epoch, flags 0 or 1.
 
     ``anywhere`` says whether it may lead to any public host: it has no owner, or one who is an
-    operator now.
+    operator now.  ``rules`` is JSON.
     """
 
     id: str
@@ -30,6 +32,10 @@ class Found:
     max_visits: int | None
     visits: int
     permanent: int
+    password_hash: str | None
+    rules: str
+    forward_query: int
+    track: int
     anywhere: int
 
 
@@ -50,26 +56,37 @@ def was_live(link: Found, now: int) -> bool:
 
 
 def counts(visit: Visit | None) -> bool:
-    """Say whether *visit* is counted: a GET is, a HEAD or a look-up without a visit is not.
+    """Say whether *visit* is counted: a HEAD or a look-up without a visit is not.
 
     Raises:
-        Invalid: another method, which no short link answers.
+        Invalid: a method that no short link answers.
     """
     if visit is None:
         return False
     if visit.method not in _METHODS:
-        raise Invalid("a short link answers GET and HEAD", fields={"method": "not_allowed"})
-    return visit.method == "GET"
+        raise not_allowed()
+    return visit.method != "HEAD"
+
+
+def not_allowed() -> Invalid:
+    """Return the error for a method that the link does not answer, as a web page would by 405."""
+    return Invalid(
+        "a short link answers GET and HEAD, and POST where it has a password",
+        fields={"method": "not_allowed"},
+    )
 
 
 def redirect(link: Found, url: str, visit: Visit | None, *, to_target: bool) -> Redirect:
     """Say what to answer; whoever is sent to a fallback is not sent there for ever."""
-    permanent = bool(link.permanent) and to_target
-    # A HEAD counts nothing, so it must not learn what a counted visit is worth (R6).
-    hidden = visit is not None and visit.method == "HEAD" and link.max_visits is not None
-    headers = _NO_INDEX if permanent else _NO_STORE | _NO_INDEX
-    return Redirect(
-        url=None if hidden else url,
-        status=301 if permanent else 302,
-        headers=dict(headers) if hidden else {"Location": url, **headers},
-    )
+    if visit is None or visit.method == "GET":
+        hidden, status = False, 302
+    else:
+        # A HEAD counts nothing, so it must not learn what a counted visit is worth (R6).
+        hidden = visit.method == "HEAD" and link.max_visits is not None
+        status = 303 if visit.method == "POST" else 302
+    headers = _NO_STORE
+    if link.permanent and to_target:
+        headers, status = _KEPT, 301
+    if hidden:
+        return Redirect(None, status, dict(headers))
+    return Redirect(url, status, {"Location": url, **headers})

@@ -21,6 +21,15 @@ from digistore.short_urls.rules.hosts import Refused, read_host
 LONGEST_TARGET: Final = 2048
 DEFAULT_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
 
+# Shorteners that anybody may use, as of 2026; a chain of links hides where it leads.
+_SHORTENERS = """
+    adf.ly bit.do bit.ly bitly.com buff.ly cutt.ly db.tt dub.sh fb.me g.co goo.gl goo.su is.gd
+    j.mp kutt.it lnkd.in mcaf.ee ow.ly ouo.io qr.ae rb.gy rebrand.ly rotf.lol s.id s.coop
+    shorte.st shorturl.at short.io short.gy shrtco.de soo.gd surl.li t.co t.ly t2m.io tiny.cc
+    tiny.one tinyurl.com tr.im u.to urlz.fr v.gd vk.cc x.gd
+"""
+KNOWN_SHORTENERS: Final = frozenset(_SHORTENERS.split())
+
 _PLAIN = re.compile(r"[!-\[\]-~]*")  # printable ASCII without blank and backslash
 _NEVER = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
 _PORT = re.compile(r"[0-9]{1,5}")
@@ -40,6 +49,7 @@ REASONS: Final[Mapping[str, str]] = {
     "host_not_public": "a target lies in the public net",
     "link_loop": "a target is no short link of this shop; give what that link leads to",
     "host_not_allowed": "a seller's link leads only to hosts in Settings.link_hosts",
+    "target_screened": "this address was refused by the shop's own check of targets",
     "link_chain": "a target is no short link of a known shortener; give what that link leads to",
 }
 

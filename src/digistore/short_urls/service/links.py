@@ -2,28 +2,57 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, func, or_, select, type_coerce, update
+from sqlalchemy import (
+    Integer,
+    Text,
+    func,
+    literal_column,
+    or_,
+    select,
+    type_coerce,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from digistore.audit import Change, record
 from digistore.database.keyset import newest_first
 from digistore.errors import Forbidden, NotFound
-from digistore.short_urls.models import ShortURL, ShortURLRef
+from digistore.short_urls.models import LinkRule, ShortURL, ShortURLRef
 from digistore.short_urls.rules.given import fitted
 from digistore.short_urls.rules.targets import TargetPolicy
-from digistore.short_urls.tables import clicks, short_urls
+from digistore.short_urls.service.days import OPEN_FROM
+from digistore.short_urls.tables import click_days, clicks, short_urls
 from digistore.users import Acting, Role
 from digistore.users.tables import user_roles
 
 if TYPE_CHECKING:
-    from digistore.database import AnyRow, Reader, Transaction
+    from digistore.database import AnyRow, Database, Reader, Transaction
 
 NOUN = "short URL"
 ENTITY = "short_url"
+
+# What a link is where nothing else is said, in the words of ``shorten``.
+PLAIN: Mapping[str, Any] = {
+    "product": None,
+    "title": None,
+    "tags": [],
+    "starts_at": None,
+    "expires_at": None,
+    "max_visits": None,
+    "fallback": None,
+    "password": None,
+    "rules": [],
+    "forward_query": False,
+    "track": False,
+    "permanent": False,
+}
+NEW: Mapping[str, Any] = {"visits": 0, "password_hash": None}
 
 # A link without an owner was made by SYSTEM. Roles are those of now: T10 follows them.
 ANYWHERE = or_(
@@ -31,18 +60,26 @@ ANYWHERE = or_(
     select(user_roles.c.user_id)
     .where(
         user_roles.c.user_id == short_urls.c.owner_id,
-        user_roles.c.role == Role.OPERATOR.value,
+        user_roles.c.role == literal_column(f"'{Role.OPERATOR.value}'"),  # hot: no parameter
     )
     .exists(),
 ).label("anywhere")
 
 
-def require_seller(acting: Acting) -> None:
-    """Refuse customers.
+def with_password(values: Mapping[str, Any], password_hash: str | None) -> dict[str, Any]:
+    """Return *values* as they are stored: the hash in place of a password that was given."""
+    stored = {name: value for name, value in values.items() if name != "password"}
+    return stored | ({"password_hash": password_hash} if "password" in values else {})
+
+
+def require_maker(acting: Acting, *, customers: bool) -> None:
+    """Refuse customers, unless the shop lets them make links.
 
     Raises:
         Forbidden: neither a seller nor an operator.
     """
+    if customers and acting.id is not None:
+        return
     if not (acting.is_operator or Role.SELLER in acting.roles):
         raise Forbidden(
             "only sellers and operators make short URLs; grant the role seller first",
@@ -51,19 +88,30 @@ def require_seller(acting: Acting) -> None:
 
 
 async def add(
-    tx: Transaction, actor: str, values: Mapping[str, Any], codes: Iterable[str]
+    tx: Transaction,
+    actor: str,
+    values: Mapping[str, Any],
+    codes: Iterable[str],
+    cause: str = "shorten",
 ) -> ShortURL | None:
     """Insert a link under the first of *codes* that is free; ``None`` if none is.
 
     There is no look before the insert: the constraint decides, under any interleaving.
     """
-    row = {**values, "id": tx.new_id("url"), "visits": 0, "version": 1, "created_at": tx.now}
+    row = {
+        "imported_clicks": 0,
+        **values,
+        "id": tx.new_id("url"),
+        "visits": 0,
+        "version": 1,
+        "created_at": tx.now,
+    }
     statement = insert(short_urls).on_conflict_do_nothing(index_elements=["domain", "code"])
     for code in codes:
         made = await tx.first(statement.values(code=code, **row).returning(short_urls))
         if made is not None:
             told = told_of({"code": code, "target": row["target"]})
-            await record(tx, actor, "shorten", [Change(ENTITY, made.id, 1, told)])
+            await record(tx, actor, cause, [Change(ENTITY, made.id, 1, told)])
             return _link(made, 0)
     return None
 
@@ -74,10 +122,12 @@ async def change(
     short_url: ShortURLRef,
     values: Mapping[str, Any],
     policy_of: Callable[[bool], TargetPolicy],
+    *,
+    customers: bool,
 ) -> ShortURL:
     """Change what differs; what is the same already is neither written nor audited."""
     row = await _locked(tx, acting, short_url)
-    require_seller(acting)
+    require_maker(acting, customers=customers)
     stored = dict(row._mapping)
     fit = fitted(values, policy_of(bool(row.anywhere)), stored)
     changed = {field: value for field, value in fit.items() if stored[field] != value}
@@ -152,22 +202,58 @@ async def listed(
     return await with_clicks(reader, await reader.rows(page))
 
 
+async def visible(reader: Reader | Database, acting: Acting, short_url: ShortURLRef) -> AnyRow:
+    """Return the row of a link of theirs; to a stranger it does not exist (D15).
+
+    Raises:
+        NotFound: no such link, or not theirs.
+    """
+    row = await reader.first(select(short_urls).where(short_urls.c.id == _id_of(short_url)))
+    if row is None or not (acting.is_operator or acting.is_user(row.owner_id)):
+        raise NotFound(NOUN)
+    return row
+
+
+async def by_id(reader: Reader, short_url: ShortURLRef) -> ShortURL:
+    """Return a link, whoever may see it.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = await reader.first(select(short_urls).where(short_urls.c.id == _id_of(short_url)))
+    if row is None:
+        raise NotFound(NOUN)
+    return (await with_clicks(reader, [row]))[0]
+
+
 async def with_clicks(reader: Reader, rows: Sequence[AnyRow]) -> list[ShortURL]:
-    """Make links of *rows*, with their clicks counted in one statement."""
+    """Make links of *rows*, with their clicks counted in one statement: closed days and open."""
     if not rows:
         return []
-    counted = (
+    ids = [row.id for row in rows]
+    counted = union_all(
+        select(click_days.c.short_url_id, func.sum(click_days.c.clicks).label("clicks"))
+        .where(click_days.c.short_url_id.in_(ids), type_coerce(click_days.c.closed, Integer) == 1)
+        .group_by(click_days.c.short_url_id),
         select(clicks.c.short_url_id, func.count().label("clicks"))
-        .where(clicks.c.short_url_id.in_([row.id for row in rows]))
-        .group_by(clicks.c.short_url_id)
+        .where(clicks.c.short_url_id.in_(ids), type_coerce(clicks.c.at, Integer) >= OPEN_FROM)
+        .group_by(clicks.c.short_url_id),
     )
-    found = {row.short_url_id: row.clicks for row in await reader.rows(counted)}
-    return [_link(row, found.get(row.id, 0)) for row in rows]
+    found: Counter[str] = Counter()
+    for row in await reader.rows(counted):
+        found[row.short_url_id] += int(row.clicks)
+    return [_link(row, found[row.id]) for row in rows]
 
 
 def _link(row: AnyRow, clicked: int) -> ShortURL:
-    columns = {name: row._mapping[name] for name in ShortURL.model_fields if name != "clicks"}
-    return ShortURL(clicks=clicked, **columns)
+    known = {"clicks", "has_password", "rules"}
+    columns = {name: row._mapping[name] for name in ShortURL.model_fields if name not in known}
+    return ShortURL(
+        clicks=clicked,
+        has_password=row.password_hash is not None,
+        rules=tuple(LinkRule.model_validate(rule) for rule in row.rules),
+        **columns,
+    )
 
 
 def _id_of(short_url: ShortURLRef) -> str:

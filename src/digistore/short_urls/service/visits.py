@@ -1,46 +1,35 @@
-"""The hot path: one statement to find a link, one more to count a click."""
+"""The hot path: one statement to find a link, one more to use up a visit of it."""
 
 from __future__ import annotations
 
-import threading
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, insert, select, update
+from pydantic import TypeAdapter
+from sqlalchemy import bindparam, select, update
 
-from digistore.clock import to_micros
 from digistore.database import Prepared
-from digistore.database.retry import DATABASE_ERRORS
-from digistore.errors import Busy, NotFound
-from digistore.short_urls.models import Visit
-from digistore.short_urls.rules.agents import told_by
+from digistore.errors import NotFound
+from digistore.short_urls.models import LinkRule
 from digistore.short_urls.rules.codes import matched_code
 from digistore.short_urls.rules.hosts import Refused, read_host
 from digistore.short_urls.rules.redirects import Found
 from digistore.short_urls.service.links import ANYWHERE, NOUN
-from digistore.short_urls.tables import clicks, short_urls
+from digistore.short_urls.tables import short_urls
 
 if TYPE_CHECKING:
     from digistore.database import Database, Transaction
 
-_FIND = Prepared(
+FIND = Prepared(
     select(
-        short_urls.c.id,
-        short_urls.c.target,
-        short_urls.c.fallback,
-        short_urls.c.starts_at,
-        short_urls.c.expires_at,
-        short_urls.c.disabled_at,
-        short_urls.c.max_visits,
-        short_urls.c.visits,
-        short_urls.c.permanent,
+        *(short_urls.c[name] for name in Found._fields if name != "anywhere"),
         ANYWHERE,
     ).where(
         short_urls.c.domain == bindparam("domain"),
         short_urls.c.code == bindparam("code"),
     )
 )
-CLICK_PATIENCE = 0.1  # seconds: a click never costs a visitor the redirect
-_CLICK = Prepared(insert(clicks).returning(clicks.c.id))
+_RULES = TypeAdapter(tuple[LinkRule, ...])
 
 
 async def find(database: Database, code: str, domain: str) -> Found:
@@ -56,10 +45,16 @@ async def find(database: Database, code: str, domain: str) -> Found:
         host = read_host(domain) if domain else ""
     except Refused:
         raise NotFound(NOUN) from None
-    rows = await database.fetch(_FIND, {"domain": host, "code": stored})
+    rows = await database.fetch(FIND, {"domain": host, "code": stored})
     if not rows:
         raise NotFound(NOUN)
-    return Found(*rows[0])
+    return Found._make(rows[0])
+
+
+@lru_cache(maxsize=1024)
+def rules_of(stored: str) -> tuple[LinkRule, ...]:
+    """Read the rules of a link."""
+    return _RULES.validate_json(stored)
 
 
 async def take_visit(database: Database, link_id: str) -> bool:
@@ -75,37 +70,3 @@ async def take_visit(database: Database, link_id: str) -> bool:
         return await tx.first(statement) is not None
 
     return await database.transact(take)
-
-
-class Clicks:
-    """Counts clicks, one row each; what cannot be written is dropped, and that is counted."""
-
-    def __init__(self, database: Database) -> None:
-        """Write rows to *database*."""
-        self._database = database
-        self._lock = threading.Lock()
-        self.dropped = 0
-
-    async def count(self, link_id: str, visit: Visit) -> None:
-        """Write one row; a database that cannot costs the click, never the redirect."""
-        told = told_by(visit)
-
-        async def write(tx: Transaction) -> None:
-            row = {
-                "id": tx.new_id("clk"),
-                "short_url_id": link_id,
-                "at": to_micros(tx.now),
-                "visitor": None,
-                "referrer_host": told.referrer_host,
-                "country": told.country,
-                "agent_family": told.agent_family,
-                "device": told.device,
-                "is_bot": int(told.is_bot),
-            }
-            await tx.fetch(_CLICK, row)
-
-        try:
-            await self._database.transact(write, patience=CLICK_PATIENCE)
-        except (Busy, *DATABASE_ERRORS):
-            with self._lock:
-                self.dropped += 1

@@ -169,6 +169,7 @@ class AsyncSupport(Conversation):
         discount: str | None = None,
         billing: Billing | None = None,
         consents: Sequence[Consent] = (),
+        click: str | None = None,
         metadata: Metadata | None = None,
         idempotency_key: str | None = None,
     ) -> SupportCheckout:
@@ -195,6 +196,7 @@ class AsyncSupport(Conversation):
             discount=discount,
             billing=billing,
             consents=checked_consents(consents, self._settings.required_consents),
+            click=click,
             metadata=metadata or {},
             idempotency_key=idempotency_key,
         )

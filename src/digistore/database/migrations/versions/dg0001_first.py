@@ -339,6 +339,8 @@ def upgrade() -> None:
         sa.Column("canceled_at", Moment()),
         sa.Column("paid_at", Moment()),
         sa.Column("late", Flag(), nullable=False),
+        sa.Column("short_url_id", Key()),
+        sa.Column("clicked_at", Moment()),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("digistore_orders_pk")),
@@ -384,6 +386,10 @@ def upgrade() -> None:
             name=op.f("digistore_orders_paid_has_its_time"),
         ),
         sa.CheckConstraint(
+            "(short_url_id IS NULL) = (clicked_at IS NULL)",
+            name=op.f("digistore_orders_a_click_has_its_link_and_time"),
+        ),
+        sa.CheckConstraint(
             "discount BETWEEN 0 AND 9007199254740991", name=op.f("digistore_orders_sane_discount")
         ),
         sa.CheckConstraint(
@@ -411,6 +417,11 @@ def upgrade() -> None:
         op.f("digistore_orders_seller_id_paid_at_ix"), "digistore_orders", ["seller_id", "paid_at"]
     )
     op.create_index(op.f("digistore_orders_paid_at_ix"), "digistore_orders", ["paid_at"])
+    op.create_index(
+        op.f("digistore_orders_short_url_id_paid_at_ix"),
+        "digistore_orders",
+        ["short_url_id", "paid_at"],
+    )
     op.create_index(
         op.f("digistore_orders_state_expires_at_ix"), "digistore_orders", ["state", "expires_at"]
     )
@@ -492,7 +503,12 @@ def upgrade() -> None:
         sa.Column("max_visits", Amount()),
         sa.Column("visits", Amount(), nullable=False),
         sa.Column("fallback", Prose()),
+        sa.Column("password_hash", Prose()),
+        sa.Column("rules", Json(), nullable=False),
+        sa.Column("forward_query", Flag(), nullable=False),
+        sa.Column("track", Flag(), nullable=False),
         sa.Column("permanent", Flag(), nullable=False),
+        sa.Column("imported_clicks", Amount(), nullable=False),
         sa.Column("disabled_at", Moment()),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", Moment(), nullable=False),
@@ -510,7 +526,15 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "expires_at > starts_at", name=op.f("digistore_short_urls_expires_after_it_starts")
         ),
+        sa.CheckConstraint(
+            "forward_query IN (0, 1)", name=op.f("digistore_short_urls_flag_forward_query")
+        ),
+        sa.CheckConstraint("track IN (0, 1)", name=op.f("digistore_short_urls_flag_track")),
         sa.CheckConstraint("permanent IN (0, 1)", name=op.f("digistore_short_urls_flag_permanent")),
+        sa.CheckConstraint(
+            "imported_clicks BETWEEN 0 AND 9007199254740991",
+            name=op.f("digistore_short_urls_sane_imported_clicks"),
+        ),
         sa.CheckConstraint(
             "target LIKE 'http://%' OR target LIKE 'https://%'",
             name=op.f("digistore_short_urls_target_is_a_web_address"),
@@ -555,6 +579,8 @@ def upgrade() -> None:
         sa.Column("agent_family", Word(), nullable=False),
         sa.Column("device", Word(), nullable=False),
         sa.Column("is_bot", Flag(), nullable=False),
+        sa.Column("rule", Prose()),
+        sa.Column("agent", Prose()),
         sa.PrimaryKeyConstraint("id", name=op.f("digistore_clicks_pk")),
         sa.ForeignKeyConstraint(
             ["short_url_id"],
@@ -568,6 +594,47 @@ def upgrade() -> None:
     op.create_index(op.f("digistore_clicks_at_ix"), "digistore_clicks", ["at"])
     op.create_index(
         op.f("digistore_clicks_short_url_id_at_ix"), "digistore_clicks", ["short_url_id", "at"]
+    )
+    op.create_table(
+        "digistore_click_days",
+        sa.Column("short_url_id", Key(), nullable=False),
+        sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("is_bot", Flag(), nullable=False),
+        sa.Column("clicks", Amount(), nullable=False),
+        sa.Column("visitors", Amount(), nullable=False),
+        sa.Column("closed", Flag(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "short_url_id", "day", "is_bot", name=op.f("digistore_click_days_pk")
+        ),
+        sa.ForeignKeyConstraint(
+            ["short_url_id"],
+            ["digistore_short_urls.id"],
+            name=op.f("digistore_click_days_short_url_id_fk"),
+            ondelete="RESTRICT",
+        ),
+        sa.CheckConstraint(
+            "clicks BETWEEN 0 AND 9007199254740991", name=op.f("digistore_click_days_sane_clicks")
+        ),
+        sa.CheckConstraint(
+            "visitors BETWEEN 0 AND 9007199254740991",
+            name=op.f("digistore_click_days_sane_visitors"),
+        ),
+        sa.CheckConstraint("is_bot IN (0, 1)", name=op.f("digistore_click_days_flag_is_bot")),
+        sa.CheckConstraint("closed IN (0, 1)", name=op.f("digistore_click_days_flag_closed")),
+        sa.CheckConstraint(
+            "visitors <= clicks", name=op.f("digistore_click_days_a_visitor_clicks")
+        ),
+        sqlite_strict=True,
+    )
+    op.create_index(
+        op.f("digistore_click_days_closed_day_ix"), "digistore_click_days", ["closed", "day"]
+    )
+    op.create_table(
+        "digistore_visitor_keys",
+        sa.Column("day", sa.Integer(), primary_key=True, autoincrement=False),
+        sa.Column("key", Digest(), nullable=False),
+        sa.PrimaryKeyConstraint("day", name=op.f("digistore_visitor_keys_pk")),
+        sqlite_strict=True,
     )
     op.create_table(
         "digistore_holdings",
@@ -1255,6 +1322,8 @@ def upgrade() -> None:
         sa.Column("media_type", Word(), nullable=False),
         sa.Column("size", Amount(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("scan", Word(), nullable=False),
+        sa.Column("personal", Key()),
         sa.PrimaryKeyConstraint("id", name=op.f("digistore_release_files_pk")),
         sa.UniqueConstraint(
             "release_id", "display_name", name=op.f("digistore_release_files_one_file_per_name")
@@ -1270,6 +1339,10 @@ def upgrade() -> None:
             ["digistore_releases.id"],
             name=op.f("digistore_release_files_release_id_fk"),
             ondelete="RESTRICT",
+        ),
+        sa.CheckConstraint(
+            "scan IN ('clean', 'pending', 'infected')",
+            name=op.f("digistore_release_files_known_scan"),
         ),
         sa.CheckConstraint("size > 0", name=op.f("digistore_release_files_never_empty")),
         sqlite_strict=True,
@@ -1308,6 +1381,8 @@ def upgrade() -> None:
         sa.Column("id", Key(), primary_key=True),
         sa.Column("purchase_id", Key(), nullable=False),
         sa.Column("item", Key(), nullable=False),
+        sa.Column("release_id", Key(), nullable=False),
+        sa.Column("file_id", Key()),
         sa.Column("live_key", sa.Integer()),
         sa.Column("first_at", Moment(), nullable=False),
         sa.Column("last_at", Moment(), nullable=False),
@@ -1325,10 +1400,20 @@ def upgrade() -> None:
             name=op.f("digistore_download_sessions_one_live_session"),
         ),
         sa.ForeignKeyConstraint(
-            ["item"],
-            ["digistore_release_files.id"],
-            name=op.f("digistore_download_sessions_item_fk"),
+            ["release_id"],
+            ["digistore_releases.id"],
+            name=op.f("digistore_download_sessions_release_id_fk"),
             ondelete="RESTRICT",
+        ),
+        sa.ForeignKeyConstraint(
+            ["file_id"],
+            ["digistore_release_files.id"],
+            name=op.f("digistore_download_sessions_file_id_fk"),
+            ondelete="RESTRICT",
+        ),
+        sa.CheckConstraint(
+            "item = COALESCE(file_id, release_id)",
+            name=op.f("digistore_download_sessions_item_is_what_was_fetched"),
         ),
         sa.ForeignKeyConstraint(
             ["purchase_id"],
@@ -1355,6 +1440,83 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("digistore_download_sessions_first_at_ix"), "digistore_download_sessions", ["first_at"]
+    )
+    op.create_table(
+        "digistore_download_allowances",
+        sa.Column("purchase_id", Key(), nullable=False),
+        sa.Column("item", Key(), nullable=False),
+        sa.Column("used", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "purchase_id", "item", name=op.f("digistore_download_allowances_pk")
+        ),
+        sa.ForeignKeyConstraint(
+            ["purchase_id"],
+            ["digistore_purchased_products.id"],
+            name=op.f("digistore_download_allowances_purchase_id_fk"),
+            ondelete="RESTRICT",
+        ),
+        sa.CheckConstraint(
+            "used >= 1", name=op.f("digistore_download_allowances_a_row_says_that_it_was_used")
+        ),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "digistore_personal_files",
+        sa.Column("purchase_id", Key(), nullable=False),
+        sa.Column("source_sha256", Key(), nullable=False),
+        sa.Column("recipe", Key(), nullable=False),
+        sa.Column("state", Word(), nullable=False),
+        sa.Column("blob_sha256", Key()),
+        sa.Column("started_at", Moment(), nullable=False),
+        sa.Column("built_at", Moment()),
+        sa.PrimaryKeyConstraint(
+            "purchase_id", "source_sha256", "recipe", name=op.f("digistore_personal_files_pk")
+        ),
+        sa.ForeignKeyConstraint(
+            ["purchase_id"],
+            ["digistore_purchased_products.id"],
+            name=op.f("digistore_personal_files_purchase_id_fk"),
+            ondelete="RESTRICT",
+        ),
+        sa.ForeignKeyConstraint(
+            ["blob_sha256"],
+            ["digistore_blobs.sha256"],
+            name=op.f("digistore_personal_files_blob_sha256_fk"),
+            ondelete="RESTRICT",
+        ),
+        sa.CheckConstraint(
+            "state IN ('building', 'ready', 'failed')",
+            name=op.f("digistore_personal_files_known_state"),
+        ),
+        sa.CheckConstraint(
+            "(state = 'ready') = (blob_sha256 IS NOT NULL AND built_at IS NOT NULL)",
+            name=op.f("digistore_personal_files_what_is_ready_is_there"),
+        ),
+        sqlite_strict=True,
+    )
+    op.create_index(
+        op.f("digistore_personal_files_blob_sha256_ix"), "digistore_personal_files", ["blob_sha256"]
+    )
+    op.create_index(
+        op.f("digistore_personal_files_state_built_at_ix"),
+        "digistore_personal_files",
+        ["state", "built_at"],
+    )
+    op.create_table(
+        "digistore_download_networks",
+        sa.Column("purchase_id", Key(), nullable=False),
+        sa.Column("network", Prose(), nullable=False),
+        sa.Column("last_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "purchase_id", "network", name=op.f("digistore_download_networks_pk")
+        ),
+        sa.ForeignKeyConstraint(
+            ["purchase_id"],
+            ["digistore_purchased_products.id"],
+            name=op.f("digistore_download_networks_purchase_id_fk"),
+            ondelete="RESTRICT",
+        ),
+        sqlite_strict=True,
     )
     op.create_table(
         "digistore_entitlement_facts",
@@ -1971,17 +2133,20 @@ def upgrade() -> None:
     )
     why = "files of a published release never change"
     out, into = published.format(row="OLD"), published.format(row="NEW")
-    refuse("UPDATE", "digistore_release_files", why, when=f"{out} OR {into}")
+    # What a scanner says of a file may change; the file may not.
+    frozen = "id, release_id, blob_sha256, display_name, media_type, size, position, personal"
+    refuse("UPDATE", "digistore_release_files", why, when=f"{out} OR {into}", of=frozen)
     refuse("DELETE", "digistore_release_files", why, when=out)
     refuse("INSERT", "digistore_release_files", why, when=into)
 
 
-def refuse(act: str, table: str, why: str, when: str = "1 = 1") -> None:
-    """Refuse *act* on rows of *table* where *when* is true."""
+def refuse(act: str, table: str, why: str, when: str = "1 = 1", of: str = "") -> None:
+    """Refuse *act* on rows of *table*, or only on its columns *of*, where *when* is true."""
     name = f"{table}_refuse_{act.lower()}"
+    what = f"{act} OF {of}" if of else act
     if op.get_bind().dialect.name == "sqlite":
         op.execute(
-            f"CREATE TRIGGER {name} BEFORE {act} ON {table} WHEN {when} "
+            f"CREATE TRIGGER {name} BEFORE {what} ON {table} WHEN {when} "
             f"BEGIN SELECT RAISE(ABORT, '{why}'); END"
         )
         return
@@ -1991,7 +2156,7 @@ def refuse(act: str, table: str, why: str, when: str = "1 = 1") -> None:
         f"IF {when} THEN RAISE EXCEPTION '{why}'; END IF; RETURN {result}; END $$"
     )
     op.execute(
-        f"CREATE TRIGGER {name} BEFORE {act} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
+        f"CREATE TRIGGER {name} BEFORE {what} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
     )
 
 
@@ -2009,6 +2174,9 @@ def downgrade() -> None:
     op.drop_table("digistore_receipt_counters")
     op.drop_table("digistore_refund_lines")
     op.drop_table("digistore_entitlement_facts")
+    op.drop_table("digistore_download_networks")
+    op.drop_table("digistore_personal_files")
+    op.drop_table("digistore_download_allowances")
     op.drop_table("digistore_download_sessions")
     op.drop_table("digistore_dispute_lines")
     op.drop_table("digistore_release_files")
@@ -2023,6 +2191,8 @@ def downgrade() -> None:
     op.drop_table("digistore_payment_attempts")
     op.drop_table("digistore_order_lines")
     op.drop_table("digistore_holdings")
+    op.drop_table("digistore_visitor_keys")
+    op.drop_table("digistore_click_days")
     op.drop_table("digistore_clicks")
     op.drop_table("digistore_user_roles")
     op.drop_table("digistore_short_urls")

@@ -1,4 +1,4 @@
-"""Pure decisions about downloads: what a token says, and which file is meant."""
+"""What a token says, which file is meant, and how long a link works."""
 
 from __future__ import annotations
 

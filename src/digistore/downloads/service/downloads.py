@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select
 
 from digistore.blocking import Blocking, blocking, offload
 from digistore.catalog import (
@@ -19,39 +21,47 @@ from digistore.catalog import (
 )
 from digistore.catalog.service import products as catalog_rows
 from digistore.catalog.service.releases import load_release, load_releases, release_ref
-from digistore.catalog.tables import release_files, releases
+from digistore.catalog.tables import releases
 from digistore.clock import to_micros
-from digistore.downloads.models import DownloadLink, LinkCheck, LinkVerdict
-from digistore.downloads.rules import (
-    FIELDS,
-    VERSION,
-    TokenFields,
-    checked_ttl,
-    chosen,
-    only_one,
-    token_fields,
+from digistore.downloads.log import read_log
+from digistore.downloads.models import (
+    DownloadLink,
+    DownloadPlan,
+    DownloadRequest,
+    DownloadSession,
+    LinkCheck,
+    LinkVerdict,
+    Refused,
+    Stream,
 )
-from digistore.downloads.tables import download_sessions
+from digistore.downloads.personal import Personaliser
+from digistore.downloads.rules.answers import Client
+from digistore.downloads.rules.tokens import VERSION, TokenFields, checked_ttl, chosen, only_one
+from digistore.downloads.service.counting import Policy, Visit, count, settle
+from digistore.downloads.service.opening import Opener
+from digistore.downloads.service.personalising import Personalising
+from digistore.downloads.service.serving import Serving
 from digistore.entitlements import PurchasedProduct, PurchaseRef
-from digistore.entitlements.service.commands import raise_epoch, saw_release
-from digistore.entitlements.service.entitlements import purchase_of
+from digistore.entitlements.service.commands import raise_epoch
 from digistore.entitlements.tables import purchased_products
-from digistore.errors import DigistoreError, Forbidden, NotFound, NothingToDeliver
-from digistore.files import BlobReader
+from digistore.errors import Busy, Forbidden, NotFound, NothingToDeliver
+from digistore.files import BlobReader, ScanResult
+from digistore.files.models import StoredBlob
 from digistore.ids import id_text
+from digistore.paging import Page, checked_limit
 from digistore.users import Acting, Actor, UserRef
 
 if TYPE_CHECKING:
     from digistore.catalog import Product
-    from digistore.database import Database, Transaction
+    from digistore.database import Database
     from digistore.entitlements import AsyncEntitlements
     from digistore.files import AsyncFiles
     from digistore.settings import Settings
     from digistore.tokens import Signer
     from digistore.users import AsyncUsers
 
-_GONE = LinkCheck(LinkVerdict.REVOKED)
-_UNKNOWN = LinkCheck(LinkVerdict.NOT_FOUND)
+
+logger = logging.getLogger("digistore.downloads")
 
 
 class AsyncDownloads:
@@ -65,6 +75,7 @@ class AsyncDownloads:
         files: AsyncFiles,
         settings: Settings,
         signer: Signer,
+        personalisers: Mapping[str, Personaliser] | None = None,
     ) -> None:
         """Serve *files* to whom *entitlements* let in; links are signed by *signer*."""
         self._database = database
@@ -73,6 +84,9 @@ class AsyncDownloads:
         self._files = files
         self._settings = settings
         self._signer = signer
+        self._opener = Opener(database, users, signer)
+        self._personal = Personalising(database, files, settings, personalisers or {})
+        self._serving = Serving(database, users, files, settings, signer, self._personal)
 
     async def files(
         self, user: UserRef, product: ProductRef, *, release: ReleaseRef | None = None
@@ -140,23 +154,39 @@ class AsyncDownloads:
         ``DamagedFile`` before the end is reached. It blocks, in both colours.
 
         Raises:
-            Forbidden: no access, with the reason of ``check``.
+            Forbidden: no access, with the reason of ``check``; or ``download_limit``.
             Invalid: the release has several files and none is named.
             NotFound, NothingToDeliver, DamagedFile: as they say.
         """
         acting, found, purchase = await self._entitled(user, product)
         chosen_release = await self._release(acting, found, release)
         one = only_one(chosen(chosen_release.files, file))
-        reader = await offload(self._files.open, one.sha256)  # what cannot be read costs nothing
+        blob = await self._readable(one, purchase)
+        reader = await offload(self._files.open_stored, blob)  # what cannot be read costs nothing
         if purchase is None:
             return reader
-        window = self._settings.download_window
+        _, epoch = await self._holder(acting, purchase)
+        visit = Visit(
+            purchase_id=purchase.id,
+            epoch=epoch,
+            item=one.id,
+            release_id=chosen_release.id,
+            file_id=one.id,
+            is_latest=chosen_release.is_latest,
+            size=blob.size,
+            length=blob.size,
+            sent=blob.size,
+            transport="open",
+            client=Client(),
+        )
+        policy = Policy.of(self._settings)
         try:
-            await self._database.transact(
-                lambda tx: _count(tx, purchase, one, chosen_release, window)
-            )
-        except BaseException:
+            await self._database.transact(partial(count, visit=visit, policy=policy))
+        except BaseException as error:
             reader.close()
+            if isinstance(error, Refused):
+                reason = "revoked" if error.word == LinkVerdict.REVOKED else error.word
+                raise Forbidden("this file cannot be downloaded now", reason=reason) from error
             raise
         return reader
 
@@ -179,62 +209,86 @@ class AsyncDownloads:
             raise NotFound(noun, purchase_id)
         await self._database.transact(lambda tx: raise_epoch(tx, acting, purchase_id))
 
-    # What serving a link will ask.
+    async def plan(self, token: str, request: DownloadRequest) -> DownloadPlan:
+        """Say how to answer a request for a link, and count it.
+
+        Whoever has the *token* is let in; the entitlement is asked anew each time. It never raises
+        for anything that a client can send.
+
+        Args:
+            token: from the URL.
+            request: what the client sent.
+
+        Returns:
+            Status, headers and body. A body must be closed, and ``finish`` told, however it ends.
+        """
+        return await self._serving.plan(token, request)
+
+    async def finish(self, plan: DownloadPlan, sent: int) -> None:
+        """Note how many bytes of a plan were sent; what was not is not held against the buyer.
+
+        Args:
+            plan: what ``plan`` returned; telling it twice is once.
+            sent: bytes of the body that went out.
+        """
+        if not isinstance(plan.body, Stream) or plan.session is None:
+            return
+        reader, session = plan.body.reader, plan.session
+        if reader.is_told():
+            return
+        went = min(max(sent, 0), reader.size)
+        try:
+            await self._database.transact(lambda tx: settle(tx, session, reader.size, went))
+        except Busy:  # the bytes are gone out; a response that ends must not fail for its log
+            logger.warning("download_unlogged: %s of %s bytes in %s", went, reader.size, session)
+
+    async def log(
+        self,
+        actor: Actor,
+        *,
+        purchase: PurchaseRef | None = None,
+        product: ProductRef | None = None,
+        after: str | None = None,
+        limit: int = 20,
+    ) -> Page[DownloadSession]:
+        """Return a page of what was downloaded, newest first.
+
+        A customer sees their own downloads, a seller those of their products, an operator all.
+
+        Args:
+            actor: who asks.
+            purchase: only of this purchase.
+            product: only of this product.
+            after: the ``next`` of the page before.
+            limit: 1 to 100.
+
+        Raises:
+            NotFound: no such purchase or product, or not theirs to see.
+        """
+        return await read_log(
+            self._database,
+            await self._users.acting(actor),
+            purchase_id=None
+            if purchase is None
+            else id_text("purchase", purchase, PurchasedProduct),
+            product_ref=None if product is None else catalog_rows.ref_of(product),
+            after=after,
+            limit=checked_limit(limit),
+        )
+
+    # What serving a link asks.
 
     async def check_link(self, token: str) -> LinkCheck:
-        """Say what *token* opens now: signature, expiry, epoch, then the entitlement again.
+        """Say what *token* opens now: signature, expiry, then the entitlement and its epoch.
 
         It never raises for anything that a client can send.
         """
-        fields = token_fields(self._signer.read(VERSION, token, FIELDS))
-        if fields is None:
-            return _UNKNOWN
-        if fields.has_expired(self._database.clock()):
-            return LinkCheck(LinkVerdict.EXPIRED)
-        release = await self._release_of(fields.item)
-        if release is None:
-            return _UNKNOWN
-        files = tuple(f for f in release.files if fields.item in {f.id, release.id})
-        if fields.holder.startswith("usr_"):
-            return await self._preview(fields, release, files)
-        return await self._purchased(fields, release, files)
-
-    async def _purchased(
-        self, fields: TokenFields, release: Release, files: tuple[ReleaseFile, ...]
-    ) -> LinkCheck:
-        row = await self._database.first(
-            select(
-                purchased_products.c.user_id,
-                purchased_products.c.product_id,
-                purchased_products.c.epoch,
-                purchased_products.c.live_key,
-            ).where(purchased_products.c.id == fields.holder)
-        )
-        if row is None or row.product_id != release.product_id:
-            return _UNKNOWN
-        if row.live_key is None or row.epoch != fields.epoch:
-            return _GONE
-        return LinkCheck(LinkVerdict.OK, files, fields.holder, row.user_id)
-
-    async def _preview(
-        self, fields: TokenFields, release: Release, files: tuple[ReleaseFile, ...]
-    ) -> LinkCheck:
-        found = await catalog_rows.load_one(self._database, release.product_id)
         try:
-            acting = await self._users.acting(fields.holder)
-        except DigistoreError:
-            return _GONE
-        if not acting.sells(found.seller_id):
-            return _GONE
-        return LinkCheck(LinkVerdict.OK, files, None, fields.holder)
-
-    async def _release_of(self, item: str) -> Release | None:
-        try:
-            if item.startswith("rel_"):
-                return await load_release(self._database, item)
-            return await _release_with(self._database, item)
-        except NotFound:
-            return None
+            found = await self._opener.open(token)
+        except Refused as refusal:
+            return LinkCheck(LinkVerdict(refusal.word))
+        files = tuple(one.file for one in found.files)
+        return LinkCheck(LinkVerdict.OK, files, found.purchase_id, found.user_id)
 
     async def _entitled(
         self, user: UserRef, product: ProductRef
@@ -265,6 +319,31 @@ class AsyncDownloads:
             raise NotFound("release", named.id)
         return named
 
+    async def _readable(self, one: ReleaseFile, purchase: PurchasedProduct | None) -> StoredBlob:
+        """Return the bytes that this purchase gets of a file.
+
+        Raises:
+            Forbidden: ``file_blocked``: a scanner has stopped it, or a preview has no buyer.
+            Busy: the buyer's own copy is not there yet.
+        """
+        blob = await self._files.stored(one.sha256)
+        if one.scan is not ScanResult.CLEAN:
+            raise Forbidden("a scanner has stopped this file", reason="file_blocked")
+        if one.personal is None:
+            return blob
+        try:
+            return await self._personal.blob_of(
+                purchase.id if purchase else None, blob, one.personal
+            )
+        except Refused as refusal:
+            if refusal.word == "file_blocked":
+                raise Forbidden("only a buyer has an own copy", reason=refusal.word) from refusal
+            raise Busy(f"the buyer's own copy is not there: {refusal.word}") from refusal
+
+    async def sweep(self, limit: int) -> int:
+        """Let go of buyers' own copies that were built a month ago; return how many."""
+        return await self._personal.forget(limit)
+
     async def _holder(self, acting: Acting, purchase: PurchasedProduct | None) -> tuple[str, int]:
         if purchase is None:
             return acting.user_id(), 0
@@ -274,69 +353,13 @@ class AsyncDownloads:
         return purchase.id, row.epoch if row else 0
 
 
-async def _release_with(database: Database, file_id: str) -> Release | None:
-    row = await database.first(
-        select(release_files.c.release_id).where(release_files.c.id == file_id)
-    )
-    return None if row is None else await load_release(database, row.release_id)
-
-
-async def _count(
-    tx: Transaction,
-    purchase: PurchasedProduct,
-    file: ReleaseFile,
-    release: Release,
-    window: timedelta,
-) -> None:
-    """Count one download: what comes within its window joins it.
-
-    The purchase is read again: between the check and here its money may have gone back.
-    """
-    row = await tx.first(
-        select(purchased_products).where(
-            purchased_products.c.id == purchase.id, purchased_products.c.live_key == 1
-        )
-    )
-    if row is None:
-        raise Forbidden("no access to this product any more", reason="revoked")
-    here = (
-        (download_sessions.c.purchase_id == purchase.id)
-        & (download_sessions.c.item == file.id)
-        & (download_sessions.c.live_key == 1)
-    )
-    await tx.rows(
-        update(download_sessions)
-        .where(here, download_sessions.c.first_at <= tx.now - window)
-        .values(live_key=None)
-    )
-    joined = await tx.first(
-        update(download_sessions)
-        .where(here)
-        .values(requests=download_sessions.c.requests + 1, last_at=tx.now)
-        .returning(download_sessions.c.id)
-    )
-    if joined is None:
-        await tx.rows(
-            insert(download_sessions).values(
-                id=tx.new_id("dls"),
-                purchase_id=purchase.id,
-                item=file.id,
-                live_key=1,
-                first_at=tx.now,
-                last_at=tx.now,
-                requests=1,
-                reserved_bytes=file.size,
-                sent_bytes=file.size,
-                transport="open",
-            )
-        )
-    await saw_release(tx, purchase_of(row._mapping).id, release.id, is_latest=release.is_latest)
-
-
 class Downloads(Blocking[AsyncDownloads]):
     """The same without an event loop."""
 
     files = blocking(AsyncDownloads.files)
     link = blocking(AsyncDownloads.link)
     open = blocking(AsyncDownloads.open)
+    plan = blocking(AsyncDownloads.plan)
+    finish = blocking(AsyncDownloads.finish)
+    log = blocking(AsyncDownloads.log)
     revoke_links = blocking(AsyncDownloads.revoke_links)

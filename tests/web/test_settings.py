@@ -1,0 +1,141 @@
+"""What a host can get wrong when it mounts the shop, and what it may decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+import digistore.web.asgi
+import digistore.web.fastapi
+import digistore.web.litestar
+import digistore.web.starlette
+import digistore.web.wsgi
+from digistore import SYSTEM, AsyncStore, HostUser, Settings, Store
+from digistore.errors import ConfigError
+from digistore.web import WebSettings
+from digistore.web.site import checked_user
+from tests.web import hosts
+from tests.web.conftest import Web
+
+Opened = Callable[..., Any]
+HOSTS = ["flask", "django", "fastapi", "litestar", "asgi"]
+
+
+@pytest.mark.parametrize("name", hosts.HOSTS)
+def test_a_store_of_the_wrong_colour_is_refused_at_once(opened: Opened, name: str) -> None:
+    host = hosts.HOSTS[name]
+    with pytest.raises(ConfigError, match="event loop"):
+        host.make(opened(Store if host.is_async else AsyncStore), None)
+
+
+def test_who_asks_is_never_the_system() -> None:
+    for user in (SYSTEM, 7, object(), ["usr_1"]):
+        with pytest.raises(ConfigError, match="HostUser or None"):
+            checked_user(user)
+    assert [checked_user(nobody) for nobody in (None, False, "", 0)] == [None] * 4
+    assert checked_user(HostUser("1")) == HostUser("1")
+
+
+def test_user_must_be_a_callable(opened: Opened) -> None:
+    store, mounted = opened(Store), opened(AsyncStore)
+    nobody: Any = None
+    makes: tuple[Callable[[], object], ...] = (
+        lambda: digistore.web.wsgi.app(store, user=nobody),
+        lambda: digistore.web.asgi.app(mounted, user=nobody),
+        lambda: digistore.web.fastapi.digistore_router(mounted, user=nobody),
+        lambda: digistore.web.litestar.digistore_router(mounted, user=nobody),
+        lambda: digistore.web.starlette.digistore_routes(mounted, user=nobody),
+    )
+    for make in makes:
+        with pytest.raises(ConfigError, match="callable"):
+            make()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (None, "dictionary"),
+        ({"shop": "x"}, "dictionary"),
+        ({}, "name your store"),
+        ({"store": "no.such.module"}, "cannot be imported"),
+        ({"store": "digistore.web.site.Site"}, None),
+        ({"store": object()}, "event loop"),
+    ],
+)
+def test_django_checks_its_settings(opened: Opened, given: Any, message: str | None) -> None:
+    hosts.django_app(opened(Store), None)
+    from django.conf import settings  # noqa: PLC0415  settings come first
+
+    from digistore.web.django import apps, configured  # noqa: PLC0415
+
+    assert apps.check_settings(None) == []
+    settings.DIGISTORE = given
+    configured.site_of_settings.cache_clear()
+    if message is None:
+        with pytest.raises(TypeError):  # a mistake in the host's own function is its own
+            apps.check_settings(None)
+        return
+    (found,) = apps.check_settings(None)
+    assert (found.id, message in str(found.msg)) == ("digistore.E001", True)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_where_buyers_come_back_to_is_the_hosts_to_say(
+    open_web: Callable[..., Web], host: str
+) -> None:
+    web = open_web(
+        host,
+        web_settings=WebSettings(
+            return_url="https://shop.example/back/{reference}",
+            cancel_url="https://shop.example/cart",
+        ),
+    )
+    made = web.post("/checkout", {"items": [web.shop.product().id]}, web.shop.buyer).json()
+    found = web.shop.sandbox.look_up(web.path_of(made["url"]))
+    ((reference,),) = web.shop.rows("SELECT id FROM digistore_payment_attempts")
+    assert found.success_url == f"https://shop.example/back/{reference}"
+    assert found.cancel_url == "https://shop.example/cart"
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_forged_host_is_no_way_back(open_web: Callable[..., Web], host: str) -> None:
+    web = open_web(host, settings=Settings(return_hosts=frozenset({"testserver"})))
+    items = {"items": [web.shop.product().id]}
+    forged = web.post("/checkout", items, web.shop.buyer, headers={"Host": "evil.example"})
+    assert forged.status_code in {400, 403, 422}
+    proxied = {"X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
+    made = web.post("/checkout", items, web.shop.buyer, headers=proxied).json()
+    assert made["url"].startswith("http://testserver/shop/sandbox/")
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_what_is_due_can_be_left_to_somebody_else(open_web: Callable[..., Web], host: str) -> None:
+    web = open_web(host, web_settings=WebSettings(run_due=False))
+    body, headers = web.shop.sandbox.pay(web.shop.checkout(web.shop.product()))
+    assert web.ask("POST", "/webhooks/sandbox", content=body, headers=headers).status_code == 200
+    assert web.shop.count("receipts") == 0
+    web.shop.store.run_due()
+    assert web.shop.count("receipts") == 1
+
+
+def test_headers_without_end_are_refused(called: Web) -> None:
+    answer = called.get("/api/products", headers={"X-Filler": "x" * 70_000})
+    assert answer.status_code == 431
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"return_url": "/back"},
+        {"return_url": "javascript:alert(1)"},
+        {"next_url": "javascript:alert(1)"},
+        {"next_url": "//evil.example"},
+        {"unknown": 1},
+    ],
+)
+def test_settings_are_checked_when_they_are_made(given: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        WebSettings(**given)
