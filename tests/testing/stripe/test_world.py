@@ -370,3 +370,16 @@ def test_another_shop_on_the_account_is_paid(shop: Shop) -> None:
 def test_an_unknown_account_is_out_of_reach(shop: Shop) -> None:
     with pytest.raises(stripe.PermissionError):
         shop.stripe.v1.events.list({}, {"stripe_account": "acct_none"})
+
+
+@pytest.mark.parametrize("amount", [5.0, "500", True])
+def test_an_amount_is_whole_units_of_the_wire(shop: Shop, amount: Any) -> None:
+    opened, paid = shop.session(), shop.paid()
+    for control, session in (
+        (shop.double.pay, opened),
+        (shop.double.dashboard_refund, paid),
+        (shop.double.open_dispute, paid),
+    ):
+        with pytest.raises(Invalid, match="smallest unit"):
+            control(session.id, amount=amount)
+    assert charge_of(shop, paid.id).amount_refunded == 0

@@ -90,7 +90,7 @@ class Controls:
             account, session = self._session(checkout)
             if session["payment_status"] == "paid" and outcome == "paid":
                 return self._postman.sign(account.told(session["id"], *_PAID))
-            payer = Payer(email, amount, presented)
+            payer = Payer(email, _units(amount), presented)
             return self._postman.sign(buying.pay(account, session, outcome, payer))
 
     def clear(
@@ -103,7 +103,7 @@ class Controls:
         """Let delayed money arrive, all or *amount* of it, or fail for good with ``ok=False``."""
         with self._world.caused_by(None):
             account, session = self._session(checkout)
-            return self._postman.sign(buying.clear(account, session, ok=ok, amount=amount))
+            return self._postman.sign(buying.clear(account, session, ok=ok, amount=_units(amount)))
 
     def abandon(self, checkout: Payable) -> SignedEvent:
         """Let the buyer walk away: the session expires before its time."""
@@ -126,7 +126,7 @@ class Controls:
         """
         with self._world.caused_by(None):
             account, charge = self._charge(checkout)
-            refund = refunds.give_back(account, charge, amount)
+            refund = refunds.give_back(account, charge, _units(amount))
             return self._postman.sign(refunds.tell(account, charge, refund))
 
     def clear_refund(self, checkout: Payable) -> SignedEvent:
@@ -156,7 +156,7 @@ class Controls:
             known = self._disputes(account, charge, self._ref(checkout))
             if known and amount in {None, known[0]["amount"]}:
                 return self._postman.sign(disputes.change(account, known[0], status))
-            asked = charge["amount"] if amount is None else amount
+            asked = _units(amount) or charge["amount"]
             return self._postman.sign(disputes.begin(account, charge, asked, status, reason))
 
     def close_dispute(self, checkout: Payable, state: Ending) -> SignedEvent:
@@ -373,3 +373,15 @@ def _is_about(about: Object, session: Object) -> bool:
         return True
     intent = session["payment_intent"]
     return intent is not None and intent in {about["id"], about.get("payment_intent")}
+
+
+def _units(amount: int | None) -> int | None:
+    """Return an amount as Stripe has it on the wire.
+
+    Raises:
+        Invalid: 5.00 is no amount: 500 is.
+    """
+    if amount is not None and type(amount) is not int:
+        message = "amounts are integers in the smallest unit on Stripe's wire: 500 for 5.00 EUR"
+        raise Invalid(message, fields={"amount": "not_an_integer"})
+    return amount
