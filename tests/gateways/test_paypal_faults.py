@@ -11,12 +11,13 @@ import pytest
 
 from digistore.blocking import run
 from digistore.errors import (
+    CheckoutNotFound,
     GatewayConfigError,
     GatewayRateLimited,
     GatewayRejected,
     GatewayUnavailable,
 )
-from digistore.gateways import CheckoutRef, PaymentSnapshot
+from digistore.gateways import CheckoutRef, PaymentRef, PaymentSnapshot
 from digistore.gateways.paypal import PayPalGateway
 from digistore.gateways.paypal.errors import translate
 from digistore.gateways.paypal.transport import NoReply, Reply, UrllibTransport
@@ -178,10 +179,48 @@ def test_a_wrong_secret_is_told_as_such_and_not_shown(world: World) -> None:
     assert refusal.value.provider_code == "invalid_client"
 
 
-def test_a_feature_that_is_off_is_told_as_such(world: World) -> None:
-    world[0].features.discard("disputes")
-    with pytest.raises(GatewayConfigError, match="PERMISSION_DENIED"):
-        paid(world)
+def without_the_feature(double: PayPalDouble) -> None:
+    double.features.discard("disputes")
+
+
+def while_the_list_is_down(double: PayPalDouble) -> None:
+    double.fail_next("error_500", times=99, path="/v1/customer/disputes")
+
+
+def while_one_is_down(double: PayPalDouble) -> None:
+    double.fail_next("rate_limit", times=99, path="/v1/customer/disputes/{id}")
+
+
+@pytest.mark.parametrize(
+    ("unreadable", "sale_is_complete"),
+    [(without_the_feature, True), (while_the_list_is_down, False), (while_one_is_down, False)],
+)
+def test_what_was_captured_is_told_though_disputes_cannot_be_read(
+    world: World,
+    unreadable: Callable[[PayPalDouble], None],
+    sale_is_complete: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    double, gateway, _ = world
+    checkout = paid(world)
+    double.open_dispute(checkout)
+    unreadable(double)
+    payment_id = checkout.payment_id
+    assert payment_id is not None
+    for told, complete in (
+        (now_of(gateway, checkout), sale_is_complete),
+        (resumed(gateway, checkout), sale_is_complete),
+        (run(gateway.fetch(PaymentRef(payment_id))), False),
+    ):
+        assert (told.captured, told.disputes, told.complete) == (PRICE, (), complete)
+    assert caplog.text.count("disputes cannot be read, the rest is told") == 3
+
+
+def test_all_is_complete_where_disputes_can_be_read(world: World) -> None:
+    double, gateway, _ = world
+    checkout = paid(world)
+    double.open_dispute(checkout)
+    assert (checkout.complete, now_of(gateway, checkout).complete) == (True, True)
 
 
 def test_a_secret_is_neither_logged_nor_in_any_error(
@@ -285,6 +324,28 @@ def serve() -> Iterator[Callable[[Scripted], str]]:
         server.hang_up()
         server.close()
         assert server.failures == []
+
+
+@pytest.mark.parametrize("seconds", [b"1" + b"0" * 30, b"-" + b"9" * 20, b"1e400", b'"soon"'])
+def test_a_token_that_lasts_for_no_time_that_can_be_told_serves_once(
+    serve: Callable[[Scripted], str], seconds: bytes
+) -> None:
+    body = (
+        b'{"access_token": "abc", "id": "X", "status": "CREATED", "expires_in": ' + seconds + b"}"
+    )
+    scripted = Scripted(Told(200, body, {}))
+    gateway = a_gateway(api_base=serve(scripted), retries=0)
+    for _ in range(2):
+        assert run(gateway.fetch(CheckoutRef("X"))).checkout_id == "X"
+    assert scripted.paths == ["/v1/oauth2/token", "/v2/checkout/orders/X"] * 2
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_reply_without_bottom_is_none(serve: Callable[[Scripted], str], status: int) -> None:
+    url = serve(Scripted(Told(status, b"[" * 200_000, {})))
+    gateway = a_gateway(api_base=url, retries=0)
+    with pytest.raises((GatewayUnavailable, CheckoutNotFound)):
+        run(gateway.fetch(CheckoutRef("X")))
 
 
 def test_a_redirect_is_not_followed(serve: Callable[[Scripted], str]) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from digistore.errors import Invalid, MalformedEvent
 from digistore.gateways.paypal.client import Client
-from digistore.gateways.paypal.events import EVENTS, hint_of
+from digistore.gateways.paypal.events import EVENTS, hints_of
 from digistore.gateways.paypal.names import reference_of, whose
 from digistore.gateways.paypal.snapshots import Object, dict_of, moment
 from digistore.gateways.port import Hint, HintPage, Whose
@@ -61,24 +61,26 @@ class Poller:
         return await self._events(since, place["token"], now)
 
     async def _events(self, since: datetime, token: str | None, now: datetime) -> HintPage:
-        begin = max(since - _EVENTS_LAG, now - _REACH)
+        begin = _before(since, _EVENTS_LAG, now - _REACH)
         query = {"page_size": str(_EVENTS_PAGE), "start_time": _text(begin), "end_time": _text(now)}
         if token is not None:
             query["next_page_token"] = _unpacked(token)
         found = await self.client.get(EVENTS_URL, "list", **query)
         listed = found.get("events")
-        hints = [self._hint(one) for one in listed or () if isinstance(one, dict)]
+        hints = [hint for one in listed or () if isinstance(one, dict) for hint in self._hints(one)]
         following = _next_token(found)
         if following is not None and hints:
             return HintPage(_ours(hints), f"events:{_packed(following)}")
         if since >= now - _REACH:
             return HintPage(_ours(hints), None)
         # A backup was restored, or nobody has asked for a month.
-        oldest = max(since - _LAG, now - _OLDEST)
+        oldest = _before(since, _LAG, now - _OLDEST)
         return HintPage(_ours(hints), f"transactions:{_text(oldest)}:1")
 
     async def _transactions(self, start: datetime, page: int, now: datetime) -> HintPage:
-        end = min(start + _LONGEST_RANGE, now)
+        if start > now:  # the clock was set back, or the cursor is none of ours
+            return HintPage((), None)
+        end = now if now - start < _LONGEST_RANGE else start + _LONGEST_RANGE
         found = await self.client.get(
             TRANSACTIONS_URL,
             "list",
@@ -99,15 +101,15 @@ class Poller:
             return HintPage(_ours(hints), f"transactions:{_text(start)}:{page + 1}")
         return HintPage(_ours(hints), None if end >= now else f"transactions:{_text(end)}:1")
 
-    def _hint(self, event: Object) -> Hint:
+    def _hints(self, event: Object) -> tuple[Hint, ...]:
         event_type = event.get("event_type")
         if event_type not in EVENTS:
-            return Hint(Whose.FOREIGN)
+            return (Hint(Whose.FOREIGN),)
         try:
-            return hint_of(event_type, dict_of(event.get("resource")), self.namespace)
+            return hints_of(event_type, dict_of(event.get("resource")), self.namespace)
         except MalformedEvent:  # one that cannot be read must not stop all that can
             logger.warning("paypal: what is listed cannot be read: %.40r", event.get("id"))
-            return Hint(Whose.FOREIGN)
+            return (Hint(Whose.FOREIGN),)
 
     def _transaction_hint(self, info: Object) -> Hint:
         mark = info.get("custom_field")
@@ -149,6 +151,11 @@ def _unpacked(packed: str) -> str:
         return base64.urlsafe_b64decode(packed).decode()
     except ValueError:
         raise Invalid(_NOT_OURS, fields={"cursor": "malformed"}) from None
+
+
+def _before(since: datetime, lag: timedelta, oldest: datetime) -> datetime:
+    """Return a *lag* before *since*, but nothing before *oldest*; *since* may be the first day."""
+    return max(since, oldest + lag) - lag
 
 
 def _text(at: datetime) -> str:

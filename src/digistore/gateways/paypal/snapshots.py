@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+from digistore.errors import GatewayRejected, GatewayUnavailable
 from digistore.gateways.paypal.errors import no_answer
 from digistore.gateways.paypal.money import from_wire
 from digistore.gateways.paypal.names import reference_of, whose
@@ -23,6 +25,8 @@ from digistore.money import Money
 
 Object: TypeAlias = "dict[str, Any]"
 
+logger = logging.getLogger("digistore.gateways.paypal")
+
 _BEST_FIRST = ("COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED", "PENDING")
 _PAGES = ("payer-action", "approve")
 
@@ -37,6 +41,8 @@ def payment_snapshot(
 ) -> PaymentSnapshot:
     """Read an order with its captures and refunds, and the disputes about it.
 
+    A dispute that cannot be read is left out, and what is told is not complete.
+
     Raises:
         GatewayRejected: an amount that cannot be read without rounding.
         GatewayUnavailable: it is no order.
@@ -49,6 +55,7 @@ def payment_snapshot(
     if capture is not None and state is PayState.PAID:
         captured = from_wire(capture.get("amount"))
     listed = _list(dict_of(unit.get("payments")).get("refunds"))
+    readable = _disputes(disputes, listed, captured)
     return PaymentSnapshot(
         gateway=gateway,
         livemode=livemode,
@@ -61,12 +68,13 @@ def payment_snapshot(
         total=total,
         url=_page_of(order),
         refunds=tuple(refund_snapshot(one, namespace, unit) for one in listed),
-        disputes=tuple(_dispute(one, listed, captured) for one in disputes),
+        disputes=readable,
         captured=captured,
         payer_email=_email_of(order),
         failure=_failure_of(capture),
         fee=_fee_of(capture, captured),
         customer_ref=_text(dict_of(order.get("payer")).get("payer_id")),
+        complete=len(readable) == len(disputes),
     )
 
 
@@ -130,9 +138,9 @@ def moment(told: object) -> datetime | None:
     """Read a time as RFC 3339 writes it, ``None`` if it is none."""
     try:
         found = datetime.fromisoformat(told) if isinstance(told, str) else None
-    except ValueError:
+        return None if found is None or found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):  # it may be none in UTC, such as one before the year 1
         return None
-    return None if found is None or found.tzinfo is None else found.astimezone(UTC)
 
 
 def dict_of(found: object) -> Object:
@@ -140,10 +148,28 @@ def dict_of(found: object) -> Object:
     return found if isinstance(found, dict) else {}
 
 
-def _dispute(dispute: Object, refunds: Iterable[Object], captured: Money | None) -> DisputeSnapshot:
-    money = from_wire(dispute.get("dispute_amount"))
-    state = dispute_state(dispute)
-    if state is DisputeState.LOST and _was_refunded(dispute, money, list(refunds), captured):
+def _disputes(
+    disputes: Sequence[Object], refunds: Sequence[Object], captured: Money | None
+) -> tuple[DisputeSnapshot, ...]:
+    found = []
+    for dispute in disputes:
+        try:
+            found.append(_dispute(dispute, refunds, captured))
+        except (
+            GatewayRejected,
+            GatewayUnavailable,
+        ) as error:  # the payment is to settle all the same
+            logger.warning("paypal: a dispute cannot be read: %s", error)
+    return tuple(found)
+
+
+def _dispute(dispute: Object, refunds: Sequence[Object], captured: Money | None) -> DisputeSnapshot:
+    state, told = dispute_state(dispute), from_wire(dispute.get("dispute_amount"))
+    before, since = _given_back(refunds, moment(dispute.get("create_time")))
+    left = _what_was_left(captured, before)
+    # PayPal goes on telling the whole transaction, of which a part may have been given back.
+    money = told if left is None or left.currency != told.currency else min(told, left)
+    if state is DisputeState.LOST and _is_settled(dispute, {told, money}, since, left):
         state = DisputeState.CLOSED  # the refund tells of the money; nobody may count it twice
     return DisputeSnapshot(
         id=id_of(dispute, "dispute_id"),
@@ -154,25 +180,44 @@ def _dispute(dispute: Object, refunds: Iterable[Object], captured: Money | None)
     )
 
 
-def _was_refunded(
-    dispute: Object, money: Money, refunds: Sequence[Object], captured: Money | None
-) -> bool:
-    """Say whether a lost dispute was settled by a refund.
+def _given_back(
+    refunds: Sequence[Object], began: datetime | None
+) -> tuple[list[Money], list[Money]]:
+    """Return what went back before a dispute began, or nobody knows when, and what has since."""
+    before: list[Money] = []
+    since: list[Money] = []
+    for refund in refunds:
+        if refund_state(refund.get("status")) in _BACK:
+            made = moment(refund.get("create_time"))
+            later = began is not None and made is not None and made >= began
+            (since if later else before).append(from_wire(refund.get("amount")))
+    return before, since
 
-    It was if one has its amount and was made after it began, or if otherwise more would have gone
-    back than came.
+
+def _what_was_left(captured: Money | None, back: Sequence[Money]) -> Money | None:
+    if captured is None:
+        return None
+    gone = _sum_in(captured.currency, back)
+    return captured - gone if gone < captured else Money.zero(captured.currency)
+
+
+def _is_settled(
+    dispute: Object, amounts: set[Money], since: Sequence[Money], left: Money | None
+) -> bool:
+    """Say whether a lost dispute ended in a refund, which one made before it began never is.
+
+    It did if one has what went to the buyer for it, or if nothing was left for it to take.
     """
-    back = [one for one in refunds if refund_state(one.get("status")) in _BACK]
-    amounts = [from_wire(one.get("amount")) for one in back]
-    began = moment(dispute.get("create_time"))
-    for refund, amount in zip(back, amounts, strict=True):
-        made = moment(refund.get("create_time"))
-        if amount == money and began is not None and made is not None and made >= began:
-            return True
-    if captured is None or money.currency != captured.currency:
-        return False
-    same = [amount for amount in amounts if amount.currency == captured.currency]
-    return Money.total([*same, money], captured.currency) > captured
+    outcome = dict_of(dispute.get("dispute_outcome"))
+    if "amount_refunded" in outcome:
+        amounts = {from_wire(outcome["amount_refunded"])}
+    if amounts.intersection(since):
+        return True
+    return left is not None and bool(left) and _sum_in(left.currency, since) >= left
+
+
+def _sum_in(currency: str, amounts: Sequence[Money]) -> Money:
+    return Money.total([one for one in amounts if one.currency == currency], currency)
 
 
 _BACK = frozenset({RefundState.PENDING, RefundState.SUCCEEDED})
