@@ -303,6 +303,7 @@ WITHIN = {
     "users.recipient",
     "files.put",
     "files.attach",
+    "files.check",
     "files.scan",
     "files.signs",
     "files.stored",
