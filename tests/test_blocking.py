@@ -29,7 +29,7 @@ T = TypeVar("T")
 # them.  A public coroutine that is neither here nor in the blocking twin fails the test below.
 INTERNAL = {
     "users": {"acting", "visitor", "id_of", "load_many", "recipient"},
-    "files": {"put", "attach", "scan", "signs", "stored", "sweep"},
+    "files": {"put", "attach", "check", "scan", "signs", "stored", "sweep"},
     "catalog": {"scan_again"},
     "support": {"close_old"},
     "downloads": {"check_link", "sweep"},

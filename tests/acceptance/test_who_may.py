@@ -302,6 +302,7 @@ WITHIN = {
     "users.recipient",
     "files.put",
     "files.attach",
+    "files.check",
     "files.scan",
     "files.signs",
     "files.stored",
