@@ -107,27 +107,17 @@ class Shop:
         self.database = database
         self.gateways = _by_name(gateways, settings)
         _refuse_two_taxes(self.gateways, tax)
-        signer = Secrets(secret).signer("download")
-        self.users = AsyncUsers(database, Secrets(secret).signer("claim"))
+        secrets = Secrets(secret)
+        signer = secrets.signer("download")
+        self.users = AsyncUsers(database, secrets.signer("claim"))
         self.files = AsyncFiles(database, open_backend(files), settings)
         self.catalog = AsyncCatalog(database, self.users, self.files, settings, _Readers(database))
-        kinds: dict[Kind, LineKind] = {
-            Kind.PRODUCT: ProductLines(),
-            Kind.SUPPORT: SupportLines(),
-        }
-        self.short_urls = AsyncShortUrls(
-            database, self.users, settings, Secrets(secret).signer("click")
-        )
+        kinds: dict[Kind, LineKind] = {Kind.PRODUCT: ProductLines(), Kind.SUPPORT: SupportLines()}
+        self.short_urls = AsyncShortUrls(database, self.users, settings, secrets.signer("click"))
+        read_click = self.short_urls.tokens.read
         settle = Settle(database, kinds, settings)
         self.orders = AsyncOrders(
-            database,
-            self.users,
-            self.gateways,
-            kinds,
-            settle,
-            settings,
-            tax,
-            self.short_urls.tokens.read,
+            database, self.users, self.gateways, kinds, settle, settings, tax, read_click
         )
         self.entitlements = AsyncEntitlements(database, self.users, settle.ask_about_standby)
         self.payments = AsyncPayments(

@@ -149,24 +149,21 @@ class AsyncOrders:
         Args:
             buyer: who buys, and who gets access.
             items: products by model, id or slug, each once; one seller, one currency.
-            return_url: absolute http(s) address where the customer comes back.
-            cancel_url: the same for those who give up; by default *return_url*.
+            return_url, cancel_url: absolute http(s) address to come back to, paid or given up.
             gateway: configured name; by default the first that takes the currency.
             discount: a code of the seller's; one use is reserved with the order.
             gift_to: a user or an address, a guest who can claim it: who gets access instead.
             pay: for one pay-what-you-want product, what the buyer names.
             billing: who pays, as it is to stand on the receipt.
             consents: what the buyer agreed to.
-            click: the ``cid`` that a short link brought along; one that is forged or too old is
-                ignored. Until the order is paid the last click has it.
+            click: the ``cid`` that a short link brought; ignored if it is forged or too old.
             metadata: small JSON of the host's own.
             idempotency_key: 1 to 200 printable ASCII characters.
             allow_repeat: buy again what is owned already.
 
         Raises:
             Invalid, NotFound, NotForSale, AmountNotSupported: before anything is written.
-            AlreadyOwned: the buyer has live access.
-            PaymentInFlight: money for it is on its way.
+            AlreadyOwned, PaymentInFlight: access is live, or money for it is on its way.
             IdempotencyConflict: the key was used for other content.
             InvalidTransition: the order of this key has ended, or a rival has taken its place.
             GatewayError: with the order's id; the same call again continues it.
@@ -185,8 +182,8 @@ class AsyncOrders:
             idempotency_key=idempotency_key,
         )
         cart = await self._cart(acting, items, pay, gift_to, allow_repeat=allow_repeat, make=True)
-        wish = await self.cashier.wish(acting, *cart, terms)
-        return await self.cashier.checkout(await self.cashier.open(wish))
+        order_id = await self.cashier.open(await self.cashier.wish(acting, *cart, terms))
+        return await self.cashier.checkout(order_id)
 
     async def add_discount(
         self,
