@@ -149,7 +149,8 @@ class AsyncOrders:
         Args:
             buyer: who buys, and who gets access.
             items: products by model, id or slug, each once; one seller, one currency.
-            return_url, cancel_url: absolute http(s) address to come back to, paid or given up.
+            return_url: absolute http(s) address where the customer comes back.
+            cancel_url: the same for those who give up; by default *return_url*.
             gateway: configured name; by default the first that takes the currency.
             discount: a code of the seller's; one use is reserved with the order.
             gift_to: a user or an address, a guest who can claim it: who gets access instead.
@@ -164,8 +165,7 @@ class AsyncOrders:
         Raises:
             Invalid, NotFound, NotForSale, AmountNotSupported: before anything is written.
             AlreadyOwned, PaymentInFlight: access is live, or money for it is on its way.
-            IdempotencyConflict: the key was used for other content.
-            InvalidTransition: the order of this key has ended, or a rival has taken its place.
+            IdempotencyConflict, InvalidTransition: the key has other content, or its order ended.
             GatewayError: with the order's id; the same call again continues it.
         """
         acting = await self._users.acting(buyer)
@@ -182,8 +182,7 @@ class AsyncOrders:
             idempotency_key=idempotency_key,
         )
         cart = await self._cart(acting, items, pay, gift_to, allow_repeat=allow_repeat, make=True)
-        order_id = await self.cashier.open(await self.cashier.wish(acting, *cart, terms))
-        return await self.cashier.checkout(order_id)
+        return await self.cashier.sell(acting, *cart, terms)
 
     async def add_discount(
         self,
