@@ -90,7 +90,7 @@ def measure(folder: Path) -> dict[str, float]:
             for number in range(LINKS)
         ]
         codes, people = cycle([link.code for link in links]), cycle(visits())
-        select = str(FIND.statement.compile(dialect=database.engine.dialect))
+        select = FIND.text(database.engine.dialect)
         following = {True: ShortUrls(buffered), False: ShortUrls(direct)}
 
         def floor() -> object:

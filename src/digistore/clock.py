@@ -19,7 +19,8 @@ def utc_now() -> datetime:
 
 def to_micros(moment: datetime) -> int:
     """Return whole microseconds since the epoch; *moment* must carry a time zone."""
-    return (moment - EPOCH) // _MICROSECOND
+    since = moment - EPOCH  # added up by hand: dividing two timedeltas takes three times as long
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def from_micros(micros: int) -> datetime:

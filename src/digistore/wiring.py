@@ -115,31 +115,21 @@ class Shop:
         self.settings = settings
         self.gateways = _by_name(gateways, settings)
         _refuse_two_taxes(self.gateways, tax)
-        signer = Secrets(secret).signer("download")
-        self.users = AsyncUsers(database, Secrets(secret).signer("claim"))
+        secrets = Secrets(secret)
+        signer = secrets.signer("download")
+        self.users = AsyncUsers(database, secrets.signer("claim"))
         backend = open_backend(files) if isinstance(files, str | os.PathLike) else files
         _refuse_transport(backend, settings)
         self.files = AsyncFiles(database, backend, settings, scanner)
         self.catalog = AsyncCatalog(
             database, self.users, self.files, settings, _Readers(database), personalisers or ()
         )
-        kinds: dict[Kind, LineKind] = {
-            Kind.PRODUCT: ProductLines(),
-            Kind.SUPPORT: SupportLines(),
-        }
-        self.short_urls = AsyncShortUrls(
-            database, self.users, settings, Secrets(secret).signer("click")
-        )
+        kinds: dict[Kind, LineKind] = {Kind.PRODUCT: ProductLines(), Kind.SUPPORT: SupportLines()}
+        self.short_urls = AsyncShortUrls(database, self.users, settings, secrets.signer("click"))
+        read_click = self.short_urls.tokens.read
         settle = Settle(database, kinds, settings)
         self.orders = AsyncOrders(
-            database,
-            self.users,
-            self.gateways,
-            kinds,
-            settle,
-            settings,
-            tax,
-            self.short_urls.tokens.read,
+            database, self.users, self.gateways, kinds, settle, settings, tax, read_click
         )
         self.entitlements = AsyncEntitlements(database, self.users, settle.ask_about_standby)
         self.payments = AsyncPayments(

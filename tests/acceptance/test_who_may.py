@@ -269,6 +269,18 @@ TABLE: dict[str, tuple[str, Try]] = {
         lambda w, a: w.store.short_urls.disable(a, w.link),
     ),
     "short_urls.mine": ("F + + + + + + +", lambda w, a: w.store.short_urls.mine(a)),
+    "short_urls.stats": ("F N N N + + + +", lambda w, a: w.store.short_urls.stats(a, w.link, DAY)),
+    "short_urls.import_links": (
+        SELLERS,
+        lambda w, a: w.store.short_urls.import_links(
+            a, [{"code": "new-code", "target": "https://example.com/new"}], dry_run=False
+        ),
+    ),
+    "short_urls.export_links": (
+        "F + + + + + + +",
+        lambda w, a: w.store.short_urls.export_links(a),
+    ),
+    "analytics.link_report": (SELLERS, lambda w, a: w.store.analytics.link_report(a, DAY)),
     "analytics.overview": (SELLERS, lambda w, a: w.store.analytics.overview(a, DAY)),
     "analytics.sales": (SELLERS, lambda w, a: w.store.analytics.sales(a, DAY)),
 }
@@ -286,6 +298,8 @@ HOST_ONLY = {
     "downloads.plan",  # the token is the authority
     "downloads.finish",
     "short_urls.resolve",  # the code is the authority
+    "short_urls.roll_up",
+    "short_urls.qr",  # it only draws
     "store.migrate",
     "store.check_schema",
     "store.doctor",
@@ -310,6 +324,8 @@ WITHIN = {
     "files.sweep",
     "catalog.scan_again",
     "downloads.check_link",  # what serving a link asks: the token is the authority
+    "short_urls.flush_clicks",
+    "short_urls.roll_up_due",
     "support.close_old",
     "analytics.close_days",
 }

@@ -24,6 +24,8 @@ def test_all_commands_are_there() -> None:
         "work",
         "files verify",
         "files collect",
+        "links import",
+        "links export",
     ]
 
 
@@ -65,8 +67,8 @@ def test_a_line_that_cannot_be_understood_is_usage(
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "demo"])
 def test_a_store_must_be_named(empty_host: Host, name: str) -> None:
-    needed = ["--user", "u", "--product", "p"] if name == "explain" else []
-    code, out, err = empty_host.run(*name.split(), *needed)
+    needed = {"explain": ["--user", "u", "--product", "p"], "links import": ["links.csv"]}
+    code, out, err = empty_host.run(*name.split(), *needed.get(name, []))
     assert (code, out) == (2, "")
     assert (
         err == f"digistore: name your store, such as: digistore --store shop.wiring:store {name}\n"

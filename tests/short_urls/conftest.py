@@ -2,7 +2,7 @@
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -44,3 +44,22 @@ def shop_on_disk(migrated: Path, tmp_path: Path) -> Iterator[Shop]:
     database = Database.open(f"sqlite:///{shutil.copy(migrated, tmp_path)}", clock)
     yield Shop(database, clock)
     database.close()
+
+
+@pytest.fixture
+def fresh_shop(migrated: Path) -> Iterator[Callable[[], Shop]]:
+    """Make one shop in memory after the other, for tests that live many lives."""
+    opened: list[Database] = []
+
+    def make() -> Shop:
+        clock = Clock()
+        database = Database.open("sqlite://", clock)
+        opened.append(database)
+        with closing(sqlite3.connect(migrated)) as disk, database.reading() as memory:
+            driver: Any = memory.connection.driver_connection
+            disk.backup(driver)
+        return Shop(database, clock)
+
+    yield make
+    for database in opened:
+        database.close()

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice, repeat
+from threading import Lock, get_ident
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
 
-from digistore.errors import AlreadyExists, CodeSpaceExhausted, ConfigError, Invalid, NotFound
+from digistore.errors import CodeSpaceExhausted, CodeTaken, ConfigError, Invalid, NotFound
 from digistore.settings import Settings
 from digistore.short_urls import ShortURL
 from digistore.short_urls.rules.codes import (
@@ -229,11 +230,11 @@ def test_two_domains_may_share_a_code(shop: Shop) -> None:
 def test_a_taken_code_is_refused_even_where_the_target_is_the_same(shop: Shop, taken: str) -> None:
     link = shop.links.shorten(shop.seller, TARGET, code="spring")
     for actor in (shop.seller, shop.rival):
-        with pytest.raises(AlreadyExists) as caught:
+        with pytest.raises(CodeTaken) as caught:
             shop.links.shorten(actor, TARGET, code=taken)
         assert (caught.value.noun, caught.value.field) == ("short URL", "code")
     shop.links.disable(shop.seller, link)
-    with pytest.raises(AlreadyExists):  # a code is never freed
+    with pytest.raises(CodeTaken):  # a code is never freed
         shop.links.shorten(shop.seller, TARGET, code=taken)
 
 
@@ -251,3 +252,52 @@ def test_eight_threads_in_a_tiny_space_never_share_a_code(shop_on_disk: Shop) ->
     assert {len(code) for code in codes} <= {6, 7}
     stored: list[Any] = list(shop.sql("SELECT code FROM digistore_short_urls"))
     assert sorted(row.code for row in stored) == sorted(codes)
+
+
+def test_a_tiny_space_fills_up_without_a_loop_and_then_says_that_it_is_exhausted(
+    shop_on_disk: Shop,
+) -> None:
+    """8 threads draw of 64 codes of six letters and 128 of seven, far more often than there are."""
+    shop = shop_on_disk
+    lock, asked = Lock(), Counter[int]()
+    plain = drawing(Settings(code_alphabet="ab"))
+
+    def counted(length: int) -> str:
+        with lock:
+            asked[get_ident()] += 1
+        return plain(length)
+
+    links = shop.short_urls(Settings(code_alphabet="ab", code_length=6), counted)
+
+    def shorten(_: int) -> tuple[str | None, int]:
+        before = asked[get_ident()]
+        try:
+            code: str | None = links.shorten(SYSTEM, TARGET).code
+        except CodeSpaceExhausted:
+            code = None
+        return code, asked[get_ident()] - before
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(shorten, range(600)))
+    made = [code for code, _ in answers if code is not None]
+    assert len(made) == len(set(made)) <= 64 + 128
+    assert len(made) > 64  # beyond what is full it goes on with longer ones
+    assert None in {code for code, _ in answers[-100:]}  # at the end there is nothing left
+    assert max(draws for _, draws in answers) <= 8
+    stored = {row.code for row in shop.sql("SELECT code FROM digistore_short_urls")}
+    assert stored == set(made)
+
+
+def test_a_code_that_the_shop_does_not_like_is_drawn_again(shop: Shop) -> None:
+    asked: list[int] = []
+    settings = Settings(acceptable_code=lambda code: "bad" not in code)
+    links = shop.short_urls(settings, scripted(iter(["xbadx222", "good2222"]), asked))
+    assert links.shorten(SYSTEM, TARGET).code == "good2222"
+    assert asked == [8, 8]
+
+
+def test_a_shop_that_likes_no_code_is_told_so_and_does_not_draw_for_ever(shop: Shop) -> None:
+    links = shop.short_urls(Settings(acceptable_code=lambda _: False))
+    with pytest.raises(CodeSpaceExhausted):
+        links.shorten(SYSTEM, TARGET)
+    assert not links.mine(SYSTEM)

@@ -15,10 +15,11 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
 
+from digistore.analytics import Period
 from digistore.database import Database
 from digistore.errors import Busy, DigistoreError, Invalid, NotFound
 from digistore.settings import Settings
-from digistore.short_urls import Redirect, ShortURL, Visit
+from digistore.short_urls import LinkRule, Redirect, ShortURL, Visit
 from digistore.users import SYSTEM, Role
 from tests.short_urls.shop import FALLBACK, GET, HEAD, SETTINGS, TARGET, Shop
 
@@ -427,6 +428,21 @@ def test_no_code_path_opens_a_socket(shop: Shop) -> None:
     shop.links.update(shop.seller, link, target="https://docs.example/")
     for visit in VISITS:
         shop.links.resolve("spring", visit, domain="go.example")
+    locked = shop.links.shorten(
+        shop.seller,
+        TARGET,
+        password="words",
+        track=True,
+        forward_query=True,
+        rules=[LinkRule(target=FALLBACK, country="AT")],
+    )
+    post = Visit("POST", {}, client="203.0.113.7", country="DE", query="a=b")
+    shop.links.resolve(locked.code, post, password="words")
+    shop.links.import_links(shop.seller, shop.links.export_links(shop.seller), dry_run=False)
+    shop.links.qr(link)
+    shop.links.roll_up()
+    day = Period(shop.clock.now.date(), shop.clock.now.date())
+    shop.links.stats(shop.seller, link, day)
     shop.links.disable(shop.seller, link)
     shop.links.mine(shop.seller, tag="a")
     listening = False

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from digistore.cli import demo, explaining, upkeep, working
+from digistore.cli import carrying, demo, explaining, upkeep, working
 from digistore.cli.screen import Answer, Screen
 from digistore.cli.stores import bare_store, host_store
 from digistore.errors import ConfigError
@@ -98,6 +98,25 @@ def _for_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--product", required=True, metavar="P", help="a product's id or slug")
 
 
+def _for_links(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--owner",
+        metavar="U",
+        help="whose links: a user's id, or ext: and your own id of them; by default the house's",
+    )
+
+
+def _for_import(parser: argparse.ArgumentParser) -> None:
+    _for_links(parser)
+    parser.add_argument("file", metavar="FILE", help="CSV or JSON lines; - is standard input")
+    parser.add_argument("--write", action="store_true", help="do it; without, only say what would")
+
+
+def _for_export(parser: argparse.ArgumentParser) -> None:
+    _for_links(parser)
+    parser.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="csv")
+
+
 def _for_reconcile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--since",
@@ -163,8 +182,21 @@ COMMANDS: Final = (
         _on_store(upkeep.collect_files),
         _for_collect,
     ),
+    Command(
+        ("links", "import"),
+        "bring short links in from another shortener, with their codes",
+        _on_store(carrying.import_links),
+        _for_import,
+    ),
+    Command(
+        ("links", "export"),
+        "write short links as CSV or JSON lines",
+        _on_store(carrying.export_links),
+        _for_export,
+    ),
 )
 GROUPS: Final = {
     "outbox": "events that wait for their handlers",
     "files": "the bytes that are sold",
+    "links": "short links",
 }

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import argparse
 
+from digistore.cli.people import named_user
 from digistore.cli.screen import Answer, Screen
 from digistore.entitlements import ExplainedPurchase, Explanation
 from digistore.money import Money
 from digistore.store import Store
 from digistore.users import SYSTEM, User
 
-HOSTS_OWN = "ext:"
-
 
 def explain(store: Store, given: argparse.Namespace, screen: Screen) -> Answer:
     """Say it by the facts that decide it; that somebody has no access is an answer, no failure."""
-    user = _user(store, given.user)
+    user = named_user(store, given.user)
     product = store.catalog.product(SYSTEM, given.product)
     told = store.entitlements.explain(SYSTEM, user, product)
     lines = [_headline(told, user, product.title, screen)]
@@ -25,12 +24,6 @@ def explain(store: Store, given: argparse.Namespace, screen: Screen) -> Answer:
         lines.append(told.text)
     data = {"user_id": user.id, "product_id": product.id, **told.model_dump(mode="json")}
     return Answer(lines, data)
-
-
-def _user(store: Store, name: str) -> User:
-    if name.startswith(HOSTS_OWN):
-        return store.users.by_external_id(SYSTEM, name.removeprefix(HOSTS_OWN))
-    return store.users.get(SYSTEM, name)
 
 
 def _headline(told: Explanation, user: User, title: str, screen: Screen) -> str:

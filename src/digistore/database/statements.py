@@ -14,7 +14,6 @@ from sqlalchemy.sql.elements import ClauseElement
 
 from digistore.errors import Invalid
 
-
 _Compiled: TypeAlias = tuple[str, tuple[str, ...], Mapping[str, Any]]
 
 
@@ -28,7 +27,7 @@ class Prepared:
 
     def __init__(self, statement: Executable) -> None:
         """Prepare *statement*; its parameters are ``bindparam``s, given by name at each run."""
-        self.statement = statement
+        self._statement = statement
         self._compiled: dict[str, _Compiled] = {}
 
     def run(self, connection: Connection, params: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
@@ -68,10 +67,14 @@ class Prepared:
         finally:
             cursor.close()
 
+    def text(self, dialect: Dialect) -> str:
+        """Return what is sent to a driver."""
+        return (self._compiled.get(dialect.name) or self._compile(dialect))[0]
+
     def _compile(self, dialect: Dialect) -> _Compiled:
-        if not isinstance(self.statement, ClauseElement):  # pragma: no cover  mypy's question
+        if not isinstance(self._statement, ClauseElement):  # pragma: no cover  mypy's question
             raise TypeError
-        compiled = self.statement.compile(dialect=dialect)
+        compiled = self._statement.compile(dialect=dialect)
         constants = {
             name: bind.value
             for name, bind in compiled.binds.items()  # type: ignore[attr-defined]

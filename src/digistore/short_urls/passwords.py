@@ -35,7 +35,7 @@ def is_password(password: str, stored: str) -> bool:
 
 def _scrypt(password: str, salt: bytes, log_n: int, r: int, p: int) -> bytes:
     return hashlib.scrypt(
-        password.encode(),
+        password.encode(errors="surrogatepass"),
         salt=salt,
         n=1 << log_n,
         r=r,

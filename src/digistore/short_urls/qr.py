@@ -66,7 +66,7 @@ def svg_of(address: str) -> str:
     import segno  # noqa: PLC0415  only who draws pays
 
     at_the_root = address.count("/") == "https://host/code".count("/")
-    drawn = segno.make(address.upper() if at_the_root else address, micro=False, error="m")
+    drawn = segno.make(address.upper() if at_the_root else address, micro=False, error="l")
     stream = BytesIO()
     drawn.save(stream, kind="svg", border=QUIET_ZONE, scale=SCALE, xmldecl=False, title=address)
     return stream.getvalue().decode()

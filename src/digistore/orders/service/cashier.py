@@ -127,6 +127,18 @@ class Cashier:
             customer_ref=known,
         )
 
+    async def sell(
+        self,
+        acting: Acting,
+        seller_id: str | None,
+        currency: str,
+        drafts: Sequence[Draft],
+        terms: Terms,
+    ) -> Checkout:
+        """Place an order and have its checkout opened."""
+        wish = await self.wish(acting, seller_id, currency, drafts, terms)
+        return await self.checkout(await self.open(wish))
+
     async def open(
         self,
         wish: Wish,

@@ -157,18 +157,15 @@ class AsyncOrders:
             pay: for one pay-what-you-want product, what the buyer names.
             billing: who pays, as it is to stand on the receipt.
             consents: what the buyer agreed to.
-            click: the ``cid`` that a short link brought along; one that is forged or too old is
-                ignored. Until the order is paid the last click has it.
+            click: the ``cid`` that a short link brought; ignored if it is forged or too old.
             metadata: small JSON of the host's own.
             idempotency_key: 1 to 200 printable ASCII characters.
             allow_repeat: buy again what is owned already.
 
         Raises:
             Invalid, NotFound, NotForSale, AmountNotSupported: before anything is written.
-            AlreadyOwned: the buyer has live access.
-            PaymentInFlight: money for it is on its way.
-            IdempotencyConflict: the key was used for other content.
-            InvalidTransition: the order of this key has ended, or a rival has taken its place.
+            AlreadyOwned, PaymentInFlight: access is live, or money for it is on its way.
+            IdempotencyConflict, InvalidTransition: the key has other content, or its order ended.
             GatewayError: with the order's id; the same call again continues it.
         """
         acting = await self._users.acting(buyer)
@@ -185,8 +182,7 @@ class AsyncOrders:
             idempotency_key=idempotency_key,
         )
         cart = await self._cart(acting, items, pay, gift_to, allow_repeat=allow_repeat, make=True)
-        wish = await self.cashier.wish(acting, *cart, terms)
-        return await self.cashier.checkout(await self.cashier.open(wish))
+        return await self.cashier.sell(acting, *cart, terms)
 
     async def add_discount(
         self,

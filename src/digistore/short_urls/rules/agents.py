@@ -50,15 +50,14 @@ _DEVICES = (
 )
 _WANTED = {
     "user-agent": "agent",
-    "User-Agent": "agent",
     "referer": "referrer",
-    "Referer": "referrer",
     "sec-purpose": "ahead",
     "purpose": "ahead",
     "x-moz": "ahead",
     "sec-gpc": "private",  # https://www.w3.org/TR/gpc/
     "dnt": "private",
 }
+_LENGTHS = frozenset(map(len, _WANTED))  # most headers are passed over by their length alone
 _REFERRER = re.compile(r"https?://(?:[^/?#@]*@)?([a-z0-9._-]{1,253})(?::[0-9]*)?(?:[/?#]|\Z)")
 _COUNTRY = re.compile(r"[A-Za-z]{2}")
 
@@ -89,7 +88,9 @@ def said_by(visit: Visit) -> Said:
     agent = referrer = ahead = ""
     private = False
     for name, text in visit.headers.items():
-        wanted = _WANTED.get(name) or _WANTED.get(name.lower())
+        if len(name) not in _LENGTHS:
+            continue
+        wanted = _WANTED.get(name.lower())
         if wanted is None:
             continue
         if wanted == "agent":

@@ -16,8 +16,7 @@ from digistore.database import Prepared
 from digistore.database.retry import DATABASE_ERRORS
 from digistore.errors import Busy
 from digistore.ids import new_id
-from digistore.short_urls.models import Visit
-from digistore.short_urls.rules.agents import Said, said_by, told
+from digistore.short_urls.rules.agents import Said, told
 from digistore.short_urls.rules.visitors import KEY, visitor_hash
 from digistore.short_urls.tables import clicks, visitor_keys
 
@@ -53,7 +52,7 @@ class Clicks:
     def __init__(self, database: Database, settings: Settings) -> None:
         """Write rows to *database*, by the mode that *settings* say."""
         self._database = database
-        self._buffered = settings.clicks == "buffered"
+        self.buffered = settings.clicks == "buffered"
         self._keeps_agents = settings.bot_classifier is not None
         self._queue: deque[Click] = deque()
         self._lock = threading.Lock()
@@ -68,28 +67,25 @@ class Clicks:
         """How many are not written yet."""
         return len(self._queue)
 
-    async def count(self, short_url_id: str, visit: Visit, rule: str | None, now: int) -> None:
-        """Count a click at *now*; a database that cannot costs the click, never the redirect."""
-        click = Click(short_url_id, now, said_by(visit), rule)
-        if self._buffered:
-            await self._keep(click, now)
-            return
+    async def write(self, click: Click) -> None:
+        """Write one click at once; a database that cannot costs the click, never the redirect."""
         try:
             await self._write([click._replace(id=new_id("clk", self._database.clock()))])
         except (Busy, *DATABASE_ERRORS):
             self._drop(1)
 
-    async def _keep(self, click: Click, now: int) -> None:
+    def keep(self, click: Click) -> bool:
+        """Keep a click for later, where clicks are buffered; say whether it is time to write."""
+        if not self.buffered:
+            return False
         with self._lock:
             if len(self._queue) >= MOST_WAITING:
                 self._queue.popleft()
                 self.dropped += 1
             self._queue.append(click)
-            self._flushed_at = self._flushed_at or now
+            self._flushed_at = self._flushed_at or click.at
             full = self._works and len(self._queue) >= BATCH
-            due = full or now - self._flushed_at >= EVERY
-        if due:
-            await self.flush(now)
+            return full or click.at - self._flushed_at >= EVERY
 
     async def flush(self, now: int, *, everything: bool = False) -> None:
         """Write the oldest of those that wait, or *everything*; what fails waits for the next time.

@@ -103,7 +103,8 @@ async def classify(database: Database, classifier: BotClassifier) -> None:
 
 async def _unread(database: Database) -> Sequence[str]:
     rows = await database.rows(
-        select(clicks.c.agent.distinct())
+        select(clicks.c.agent)
+        .distinct()
         .where(clicks.c.agent.is_not(None), _at >= OPEN_FROM)
         .limit(MOST_AGENTS)
     )

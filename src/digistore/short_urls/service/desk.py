@@ -63,7 +63,7 @@ class Desk:
         with_ip = settings.allow_ip_targets
         self._anywhere = TargetPolicy(own, None, shorteners, with_ip)
         self._link_hosts = TargetPolicy(own, hosts, shorteners, with_ip)
-        self._allows = {True: _remembered(self._anywhere), False: _remembered(self._link_hosts)}
+        self._allows = (_remembered(self._link_hosts), _remembered(self._anywhere))
         self._clicks = Clicks(database, settings)
         self._tokens = ClickTokens(signer, settings.click_window)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from digistore.clock import from_micros
 from digistore.errors import NotFound
 from digistore.short_urls.models import Redirect, Visit
-from digistore.short_urls.rules.agents import told_by
+from digistore.short_urls.rules.agents import said_by, told_by
 from digistore.short_urls.rules.choosing import chosen_rule
 from digistore.short_urls.rules.queries import forwarded, with_click
 from digistore.short_urls.rules.redirects import (
@@ -19,7 +19,7 @@ from digistore.short_urls.rules.redirects import (
     was_live,
 )
 from digistore.short_urls.service import links, visits
-from digistore.short_urls.service.clicks import now_of
+from digistore.short_urls.service.clicks import Click, now_of
 from digistore.short_urls.service.desk import Desk, allowed_by
 from digistore.short_urls.service.guard import Guard
 
@@ -62,7 +62,7 @@ class Following(Desk):
         link = await visits.find(self._database, code, domain)
         now = now_of(self._database)
         target, rule = self._target(link, visit, now)
-        fallback = self._allowed(link, link.fallback) if was_live(link, now) else None
+        fallback = self._fallback(link, now) if link.fallback else None
         if target is None and fallback is None:
             raise NotFound(links.NOUN)
         if visit is not None and visit.method == "POST" and link.password_hash is None:
@@ -78,7 +78,11 @@ class Following(Desk):
         if target is not None and visit is not None:
             url = self._completed(link, url, visit, now, counted=counted)
         if visit is not None and counted:
-            await self._clicks.count(link.id, visit, rule, now)
+            click = Click(link.id, now, said_by(visit), rule)
+            if self._clicks.keep(click):
+                await self._clicks.flush(now)
+            elif not self._clicks.buffered:
+                await self._clicks.write(click)
         return redirect(link, url, visit, to_target=target is not None)
 
     async def flush_clicks(self) -> None:
@@ -98,6 +102,10 @@ class Following(Desk):
         rule, name = found
         return self._allowed(link, rule.target), name
 
+    def _fallback(self, link: Found, now: int) -> str | None:
+        """Return where a link leads that was live once."""
+        return self._allowed(link, link.fallback) if link.fallback and was_live(link, now) else None
+
     def _completed(self, link: Found, url: str, visit: Visit, now: int, *, counted: bool) -> str:
         """Return *url* with what the visit brings along, as far as that makes a good target."""
         if link.forward_query and visit.query:
@@ -107,9 +115,9 @@ class Following(Desk):
             url = self._judged(link, with_click(url, token)) or url
         return url
 
-    def _allowed(self, link: Found, url: str | None) -> str | None:
+    def _allowed(self, link: Found, url: str) -> str | None:
         """Return *url* if the policy of today allows it."""
-        return None if url is None else self._allows[bool(link.anywhere)](url)
+        return self._allows[link.anywhere](url)
 
     def _judged(self, link: Found, url: str) -> str | None:
         """Do the same for an address that will hardly come again: it is not remembered."""

@@ -82,26 +82,16 @@ class AsyncShortUrls(Carrying):
         """
         acting = await self._users.acting(actor)
         links.require_maker(acting, customers=self._settings.customers_shorten)
-        given = {
-            "target": target,
-            "product": product,
-            "title": title,
-            "tags": tags,
-            "starts_at": starts_at,
-            "expires_at": expires_at,
-            "max_visits": max_visits,
-            "fallback": fallback,
-            "password": password,
-            "rules": rules,
-            "forward_query": forward_query,
-            "track": track,
-            "permanent": permanent,
-        }
-        values = fitted(read_given(given), self._policy(acting.is_operator), links.NEW)
+        given: dict[str, object] = {"target": target, "product": product, "title": title}
+        given |= {"tags": tags, "starts_at": starts_at, "expires_at": expires_at}
+        given |= {"max_visits": max_visits, "fallback": fallback, "password": password}
+        given |= {"rules": rules, "forward_query": forward_query, "track": track}
+        read = read_given({**given, "permanent": permanent})
+        values = fitted(read, self._policy(acting.is_operator), links.NEW)
+        chosen = None if code is None else chosen_code(code)
+        place = {"domain": read_domain(domain), "owner_id": acting.id}
         await self._screen(values)
-        values = await _hashed(values)
-        values |= {"domain": read_domain(domain), "owner_id": acting.id}
-        return await self._add(acting, values, None if code is None else chosen_code(code))
+        return await self._add(acting, await _hashed(values) | place, chosen)
 
     async def update(
         self,

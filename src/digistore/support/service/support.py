@@ -179,9 +179,8 @@ class AsyncSupport(Conversation):
         checkout: a double click never makes two. The other arguments are those of ``checkout``.
 
         Raises:
-            AccessRequired: the user has no live access to the product.
+            AccessRequired, PaymentInFlight: no live access, or a payment is on its way.
             Invalid: field by field; ``kind`` is one that the seller offers.
-            PaymentInFlight: its payment is on its way.
             GatewayError: with the order's id; the same call again continues it.
         """
         acting = await self._users.acting(user)
@@ -213,9 +212,8 @@ class AsyncSupport(Conversation):
             unit_price=offer.price.amount,
         )
         extra = (given.kind, given.subject, given.body, access.purchase.id)
-        wish = await self._orders.cashier.wish(
-            acting, found.seller_id, offer.price.currency, [draft], terms, extra
-        )
+        cart = (found.seller_id, offer.price.currency, [draft])
+        wish = await self._orders.cashier.wish(acting, *cart, terms, extra)
         return await self._open(wish, access.purchase.id, offer, given)
 
     async def my_supports(
