@@ -31,6 +31,7 @@ INTERNAL = {
     "users": {"acting", "visitor", "id_of", "load_many", "recipient"},
     "files": {"put", "attach", "check", "scan", "signs", "stored", "sweep"},
     "catalog": {"scan_again"},
+    "short_urls": {"flush_clicks", "roll_up_due"},
     "support": {"close_old"},
     "downloads": {"check_link", "sweep"},
     "analytics": {"close_days"},
