@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -203,6 +204,54 @@ def test_a_dispute_lost_after_another_refund_is_lost(world: World) -> None:
     double.open_dispute(checkout, "20.00")
     double.close_dispute(checkout, "lost")
     assert now_of(gateway, checkout).disputes[0].state is DisputeState.LOST
+
+
+def test_a_refund_before_a_dispute_never_settles_it(world: World) -> None:
+    """A lost dispute of the whole transaction read as closed: 5 had been given back before."""
+    double, gateway, clock = world
+    checkout = paid(world)
+    double.dashboard_refund(checkout, "5.00")
+    clock.go(minutes=1)
+    double.open_dispute(checkout)  # PayPal tells the whole transaction
+    left = Money("24.00", "EUR")
+    for ending, state in ENDINGS:
+        if ending is not None:
+            double.close_dispute(checkout, ending)
+        [told] = now_of(gateway, checkout).disputes
+        assert (told.state, told.money) == (state, left)
+
+
+ENDINGS: tuple[tuple[Any, DisputeState], ...] = (
+    (None, DisputeState.OPEN),
+    ("lost", DisputeState.LOST),
+    ("won", DisputeState.WON),
+)
+
+
+def test_a_dispute_after_all_was_given_back_takes_nothing_more(world: World) -> None:
+    double, gateway, clock = world
+    checkout = paid(world)
+    double.dashboard_refund(checkout)
+    clock.go(minutes=1)
+    double.open_dispute(checkout)
+    double.close_dispute(checkout, "lost")
+    [told] = now_of(gateway, checkout).disputes
+    assert (told.state, told.money) == (DisputeState.LOST, Money.zero("EUR"))
+
+
+@pytest.mark.parametrize("parts", [("29.00",), ("9.00", "20.00")])
+def test_a_dispute_during_which_all_was_given_back_is_told_as_the_refund(
+    world: World, parts: tuple[str, ...]
+) -> None:
+    double, gateway, clock = world
+    checkout = paid(world)
+    double.open_dispute(checkout, warning=True)
+    clock.go(minutes=1)
+    for part in parts:
+        double.dashboard_refund(checkout, part)
+    double.close_dispute(checkout, "lost")
+    [told] = now_of(gateway, checkout).disputes
+    assert (told.state, told.money) == (DisputeState.CLOSED, PRICE)
 
 
 def test_a_shop_without_the_feature_asks_for_no_disputes() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -130,9 +130,9 @@ def moment(told: object) -> datetime | None:
     """Read a time as RFC 3339 writes it, ``None`` if it is none."""
     try:
         found = datetime.fromisoformat(told) if isinstance(told, str) else None
-    except ValueError:
+        return None if found is None or found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):  # it may be none in UTC, such as one before the year 1
         return None
-    return None if found is None or found.tzinfo is None else found.astimezone(UTC)
 
 
 def dict_of(found: object) -> Object:
@@ -140,10 +140,13 @@ def dict_of(found: object) -> Object:
     return found if isinstance(found, dict) else {}
 
 
-def _dispute(dispute: Object, refunds: Iterable[Object], captured: Money | None) -> DisputeSnapshot:
-    money = from_wire(dispute.get("dispute_amount"))
-    state = dispute_state(dispute)
-    if state is DisputeState.LOST and _was_refunded(dispute, money, list(refunds), captured):
+def _dispute(dispute: Object, refunds: Sequence[Object], captured: Money | None) -> DisputeSnapshot:
+    state, told = dispute_state(dispute), from_wire(dispute.get("dispute_amount"))
+    before, since = _given_back(refunds, moment(dispute.get("create_time")))
+    left = _what_was_left(captured, before)
+    # PayPal goes on telling the whole transaction, of which a part may have been given back.
+    money = told if left is None or left.currency != told.currency else min(told, left)
+    if state is DisputeState.LOST and _is_settled(dispute, {told, money}, since, left):
         state = DisputeState.CLOSED  # the refund tells of the money; nobody may count it twice
     return DisputeSnapshot(
         id=id_of(dispute, "dispute_id"),
@@ -154,25 +157,44 @@ def _dispute(dispute: Object, refunds: Iterable[Object], captured: Money | None)
     )
 
 
-def _was_refunded(
-    dispute: Object, money: Money, refunds: Sequence[Object], captured: Money | None
-) -> bool:
-    """Say whether a lost dispute was settled by a refund.
+def _given_back(
+    refunds: Sequence[Object], began: datetime | None
+) -> tuple[list[Money], list[Money]]:
+    """Return what went back before a dispute began, or nobody knows when, and what has since."""
+    before: list[Money] = []
+    since: list[Money] = []
+    for refund in refunds:
+        if refund_state(refund.get("status")) in _BACK:
+            made = moment(refund.get("create_time"))
+            later = began is not None and made is not None and made >= began
+            (since if later else before).append(from_wire(refund.get("amount")))
+    return before, since
 
-    It was if one has its amount and was made after it began, or if otherwise more would have gone
-    back than came.
+
+def _what_was_left(captured: Money | None, back: Sequence[Money]) -> Money | None:
+    if captured is None:
+        return None
+    gone = _sum_in(captured.currency, back)
+    return captured - gone if gone < captured else Money.zero(captured.currency)
+
+
+def _is_settled(
+    dispute: Object, amounts: set[Money], since: Sequence[Money], left: Money | None
+) -> bool:
+    """Say whether a lost dispute ended in a refund, which one made before it began never is.
+
+    It did if one has what went to the buyer for it, or if nothing was left for it to take.
     """
-    back = [one for one in refunds if refund_state(one.get("status")) in _BACK]
-    amounts = [from_wire(one.get("amount")) for one in back]
-    began = moment(dispute.get("create_time"))
-    for refund, amount in zip(back, amounts, strict=True):
-        made = moment(refund.get("create_time"))
-        if amount == money and began is not None and made is not None and made >= began:
-            return True
-    if captured is None or money.currency != captured.currency:
-        return False
-    same = [amount for amount in amounts if amount.currency == captured.currency]
-    return Money.total([*same, money], captured.currency) > captured
+    outcome = dict_of(dispute.get("dispute_outcome"))
+    if "amount_refunded" in outcome:
+        amounts = {from_wire(outcome["amount_refunded"])}
+    if amounts.intersection(since):
+        return True
+    return left is not None and bool(left) and _sum_in(left.currency, since) >= left
+
+
+def _sum_in(currency: str, amounts: Sequence[Money]) -> Money:
+    return Money.total([one for one in amounts if one.currency == currency], currency)
 
 
 _BACK = frozenset({RefundState.PENDING, RefundState.SUCCEEDED})

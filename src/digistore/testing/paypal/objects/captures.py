@@ -15,7 +15,7 @@ URL = "/v2/payments/captures"
 REFUNDS_URL = "/v2/payments/refunds"
 
 _REFUNDABLE = frozenset({"COMPLETED", "PARTIALLY_REFUNDED"})
-_GONE = frozenset({"PENDING", "COMPLETED"})
+GONE = frozenset({"PENDING", "COMPLETED"})
 _MONEY_IS_GONE = frozenset({"RESOLVED_BUYER_FAVOUR", "ACCEPTED"})
 
 
@@ -143,7 +143,7 @@ def settle(world: World, refund: Object, status: str) -> Object | None:
 
 def left_of(world: World, capture: Object) -> Decimal:
     """Return what of a capture was not given back."""
-    back = (money.value_of(one["amount"]) for one in _refunds(world, capture, _GONE))
+    back = (money.value_of(one["amount"]) for one in _refunds(world, capture, GONE))
     return money.value_of(capture["amount"]) - sum(back, Decimal(0))
 
 

@@ -6,9 +6,11 @@ https://developer.paypal.com/docs/api/customer-disputes/v1/
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 from digistore.testing.paypal import money
 from digistore.testing.paypal.errors import missing
+from digistore.testing.paypal.objects import captures
 from digistore.testing.paypal.world import Object, World, text_of
 
 URL = "/v1/customer/disputes"
@@ -89,7 +91,7 @@ def resolve(world: World, dispute: Object, code: str) -> Object:
     """Decide a dispute."""
     outcome: Object = {"outcome_code": code}
     if code == "RESOLVED_BUYER_FAVOUR":
-        outcome["amount_refunded"] = dispute["dispute_amount"]
+        outcome["amount_refunded"] = _what_was_left(world, dispute)
     dispute |= {
         "status": "RESOLVED",
         "dispute_state": "RESOLVED",
@@ -109,6 +111,23 @@ def is_same(dispute: Object, amount: dict[str, str] | None) -> bool:
     """Say whether a dispute is about that amount, or about any."""
     told = dispute["dispute_amount"]
     return amount is None or money.value_of(told) == money.value_of(amount)
+
+
+def _what_was_left(world: World, dispute: Object) -> dict[str, str]:
+    """Return what the buyer gets: of the amount, what was not given back before it began."""
+    capture_id, _ = world.disputes[dispute["dispute_id"]]
+    _, capture = world.capture(capture_id)
+    before = sum(
+        (
+            money.value_of(one["amount"])
+            for one in captures.refunds_of(world, capture)
+            if one["status"] in captures.GONE and one["create_time"] < dispute["create_time"]
+        ),
+        Decimal(0),
+    )
+    left = money.value_of(capture["amount"]) - before
+    told = dispute["dispute_amount"]
+    return money.write(min(money.value_of(told), left), told["currency_code"])
 
 
 def _tell(world: World, what: str, dispute: Object) -> Object:
