@@ -11,6 +11,7 @@ import pytest
 
 from digistore.blocking import run
 from digistore.errors import (
+    CheckoutNotFound,
     GatewayConfigError,
     GatewayRateLimited,
     GatewayRejected,
@@ -285,6 +286,28 @@ def serve() -> Iterator[Callable[[Scripted], str]]:
         server.hang_up()
         server.close()
         assert server.failures == []
+
+
+@pytest.mark.parametrize("seconds", [b"1" + b"0" * 30, b"-" + b"9" * 20, b"1e400", b'"soon"'])
+def test_a_token_that_lasts_for_no_time_that_can_be_told_serves_once(
+    serve: Callable[[Scripted], str], seconds: bytes
+) -> None:
+    body = (
+        b'{"access_token": "abc", "id": "X", "status": "CREATED", "expires_in": ' + seconds + b"}"
+    )
+    scripted = Scripted(Told(200, body, {}))
+    gateway = a_gateway(api_base=serve(scripted), retries=0)
+    for _ in range(2):
+        assert run(gateway.fetch(CheckoutRef("X"))).checkout_id == "X"
+    assert scripted.paths == ["/v1/oauth2/token", "/v2/checkout/orders/X"] * 2
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_reply_without_bottom_is_none(serve: Callable[[Scripted], str], status: int) -> None:
+    url = serve(Scripted(Told(status, b"[" * 200_000, {})))
+    gateway = a_gateway(api_base=url, retries=0)
+    with pytest.raises((GatewayUnavailable, CheckoutNotFound)):
+        run(gateway.fetch(CheckoutRef("X")))
 
 
 def test_a_redirect_is_not_followed(serve: Callable[[Scripted], str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -96,6 +96,17 @@ def test_within_the_reach_of_events_no_feature_is_needed(world: World) -> None:
 def test_what_is_older_than_paypals_memory_is_not_asked_for(world: World) -> None:
     _, gateway, clock = world
     assert polled(gateway, clock() - timedelta(days=5000)) == []
+
+
+def test_since_the_first_day_and_from_the_last_one_nothing_overflows(world: World) -> None:
+    _, gateway, clock = world
+    paid(world)
+    clock.go(days=40)
+    whole = polled(gateway, datetime.min.replace(tzinfo=UTC))
+    assert len(whole) == 1
+    assert polled(gateway, datetime.max.replace(tzinfo=UTC)) == []
+    page = run(gateway.poll(clock(), "transactions:9999-12-31T00:00:00Z:1"))
+    assert (page.hints, page.cursor) == ((), None)
 
 
 @pytest.mark.parametrize(

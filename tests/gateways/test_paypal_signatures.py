@@ -141,7 +141,12 @@ def test_a_message_may_be_days_old_but_not_from_the_future(
             run(gateway.parse_event(body, headers))
 
 
-@pytest.mark.parametrize("time", ["yesterday", "2026-01-01T12:00:00", "1767268800", "2026|01"])
+NEVER_IN_UTC = ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]
+
+
+@pytest.mark.parametrize(
+    "time", ["yesterday", "2026-01-01T12:00:00", "1767268800", "2026|01", *NEVER_IN_UTC]
+)
 def test_a_time_without_a_zone_is_none(
     world: World, signed: tuple[bytes, dict[str, str]], time: str
 ) -> None:
@@ -164,6 +169,8 @@ def test_a_time_without_a_zone_is_none(
         BODY.replace(b'"X"', b'""'),
         BODY.replace(b"12:00:00Z", b"12:00:00"),
         BODY.replace(b"2026", b"soon"),
+        BODY.replace(b"2026-01-01T12:00:00Z", NEVER_IN_UTC[0].encode()),
+        BODY.replace(b"2026-01-01T12:00:00Z", NEVER_IN_UTC[1].encode()),
         BODY.replace(b'{"a": 1}', b"[]"),
     ],
 )

@@ -22,6 +22,7 @@ Object: TypeAlias = "dict[str, Any]"
 
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
+_LONGEST_TOKEN = 7 * 24 * 3600  # seconds; PayPal's last for 9 hours
 _SPARE = timedelta(minutes=1)  # a token is renewed before it ends on the way
 _PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0)  # seconds before a request is tried again
 _UNAUTHORIZED, _SERVER = 401, 500
@@ -137,7 +138,8 @@ class Client:
         token, seconds = found.get("access_token"), found.get("expires_in")
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
             raise GatewayConfigError("PayPal gave no access token", provider_code="access_token")
-        lasting = timedelta(seconds=seconds) if type(seconds) is int else timedelta(0)
+        known = type(seconds) is int and 0 <= seconds <= _LONGEST_TOKEN
+        lasting = timedelta(seconds=seconds if known else 0)
         return token, self._clock() + lasting - _SPARE
 
     def _forget(self, token: str) -> None:
@@ -170,7 +172,7 @@ def _object(reply: Reply) -> Object:
         return {}
     try:
         found = json.loads(reply.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise no_answer("a reply that is no JSON object")

@@ -85,7 +85,7 @@ def refusal_of(reply: Reply) -> Refusal:
     """Read a reply that is no success, whatever it holds."""
     try:
         found = json.loads(reply.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     said: dict[str, Any] = found if isinstance(found, dict) else {}
     details = said.get("details")

@@ -61,7 +61,7 @@ class Poller:
         return await self._events(since, place["token"], now)
 
     async def _events(self, since: datetime, token: str | None, now: datetime) -> HintPage:
-        begin = max(since - _EVENTS_LAG, now - _REACH)
+        begin = _before(since, _EVENTS_LAG, now - _REACH)
         query = {"page_size": str(_EVENTS_PAGE), "start_time": _text(begin), "end_time": _text(now)}
         if token is not None:
             query["next_page_token"] = _unpacked(token)
@@ -74,11 +74,13 @@ class Poller:
         if since >= now - _REACH:
             return HintPage(_ours(hints), None)
         # A backup was restored, or nobody has asked for a month.
-        oldest = max(since - _LAG, now - _OLDEST)
+        oldest = _before(since, _LAG, now - _OLDEST)
         return HintPage(_ours(hints), f"transactions:{_text(oldest)}:1")
 
     async def _transactions(self, start: datetime, page: int, now: datetime) -> HintPage:
-        end = min(start + _LONGEST_RANGE, now)
+        if start > now:  # the clock was set back, or the cursor is none of ours
+            return HintPage((), None)
+        end = now if now - start < _LONGEST_RANGE else start + _LONGEST_RANGE
         found = await self.client.get(
             TRANSACTIONS_URL,
             "list",
@@ -149,6 +151,11 @@ def _unpacked(packed: str) -> str:
         return base64.urlsafe_b64decode(packed).decode()
     except ValueError:
         raise Invalid(_NOT_OURS, fields={"cursor": "malformed"}) from None
+
+
+def _before(since: datetime, lag: timedelta, oldest: datetime) -> datetime:
+    """Return a *lag* before *since*, but nothing before *oldest*; *since* may be the first day."""
+    return max(since, oldest + lag) - lag
 
 
 def _text(at: datetime) -> str:
