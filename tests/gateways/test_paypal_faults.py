@@ -17,7 +17,7 @@ from digistore.errors import (
     GatewayRejected,
     GatewayUnavailable,
 )
-from digistore.gateways import CheckoutRef, PaymentSnapshot
+from digistore.gateways import CheckoutRef, PaymentRef, PaymentSnapshot
 from digistore.gateways.paypal import PayPalGateway
 from digistore.gateways.paypal.errors import translate
 from digistore.gateways.paypal.transport import NoReply, Reply, UrllibTransport
@@ -179,10 +179,48 @@ def test_a_wrong_secret_is_told_as_such_and_not_shown(world: World) -> None:
     assert refusal.value.provider_code == "invalid_client"
 
 
-def test_a_feature_that_is_off_is_told_as_such(world: World) -> None:
-    world[0].features.discard("disputes")
-    with pytest.raises(GatewayConfigError, match="PERMISSION_DENIED"):
-        paid(world)
+def without_the_feature(double: PayPalDouble) -> None:
+    double.features.discard("disputes")
+
+
+def while_the_list_is_down(double: PayPalDouble) -> None:
+    double.fail_next("error_500", times=99, path="/v1/customer/disputes")
+
+
+def while_one_is_down(double: PayPalDouble) -> None:
+    double.fail_next("rate_limit", times=99, path="/v1/customer/disputes/{id}")
+
+
+@pytest.mark.parametrize(
+    ("unreadable", "sale_is_complete"),
+    [(without_the_feature, True), (while_the_list_is_down, False), (while_one_is_down, False)],
+)
+def test_what_was_captured_is_told_though_disputes_cannot_be_read(
+    world: World,
+    unreadable: Callable[[PayPalDouble], None],
+    sale_is_complete: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    double, gateway, _ = world
+    checkout = paid(world)
+    double.open_dispute(checkout)
+    unreadable(double)
+    payment_id = checkout.payment_id
+    assert payment_id is not None
+    for told, complete in (
+        (now_of(gateway, checkout), sale_is_complete),
+        (resumed(gateway, checkout), sale_is_complete),
+        (run(gateway.fetch(PaymentRef(payment_id))), False),
+    ):
+        assert (told.captured, told.disputes, told.complete) == (PRICE, (), complete)
+    assert caplog.text.count("disputes cannot be read, the rest is told") == 3
+
+
+def test_all_is_complete_where_disputes_can_be_read(world: World) -> None:
+    double, gateway, _ = world
+    checkout = paid(world)
+    double.open_dispute(checkout)
+    assert (checkout.complete, now_of(gateway, checkout).complete) == (True, True)
 
 
 def test_a_secret_is_neither_logged_nor_in_any_error(

@@ -13,6 +13,7 @@ from digistore.catalog import Product
 from digistore.gateways.paypal import PayPalGateway
 from digistore.gateways.sandbox.controls import SignedEvent
 from digistore.orders import Checkout, OrderState
+from digistore.payments import ConfirmState
 from digistore.settings import Settings
 from digistore.testing import FrozenClock
 from digistore.testing.paypal import PayPalDouble
@@ -88,3 +89,83 @@ def test_a_dispute_lost_after_a_partial_refund_takes_the_access_and_the_rest(
     assert shop.disputed(checkout) == [("lost", 2400)]
     assert shop.rows("SELECT own_refunds, disputed FROM digistore_payments") == [(500, 2400)]
     assert shop.store.doctor().findings == ()
+
+
+LIST = "/v1/customer/disputes"
+
+
+def without_the_feature(double: PayPalDouble) -> None:
+    double.features.discard("disputes")
+
+
+def while_it_is_down(double: PayPalDouble) -> None:
+    double.fail_next("error_500", path=LIST)
+
+
+unreadable = pytest.mark.parametrize("unreadable", [without_the_feature, while_it_is_down])
+Breaks = Callable[[PayPalDouble], None]
+
+
+@unreadable
+@pytest.mark.parametrize("door", ["return page", "webhook", "reconcile"])
+def test_money_settles_by_every_door_though_disputes_cannot_be_read(
+    shop: PayPalShop, unreadable: Breaks, door: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A captured payment opened nothing, for an app without the feature: for ever."""
+    book = shop.product()
+    unreadable(shop.double)
+    checkout = shop.checkout(book)
+    approval = shop.double.pay(checkout)
+    if door == "return page":
+        told = shop.store.payments.confirm(shop.buyer, checkout.order)
+        assert told.state is ConfirmState.PAID
+    elif door == "webhook":
+        assert shop.hear(approval).status == 200
+    else:
+        shop.store.payments.reconcile()
+    assert shop.store.orders.get(SYSTEM, checkout.order.id).state is OrderState.PAID
+    assert shop.store.entitlements.check(shop.buyer, book).granted
+    assert "disputes cannot be read" in caplog.text
+
+
+@unreadable
+def test_a_dispute_that_is_known_stays_though_it_cannot_be_read(
+    shop: PayPalShop, unreadable: Breaks
+) -> None:
+    book = shop.product()
+    checkout = shop.sold(book)
+    shop.hear(shop.double.open_dispute(checkout))
+    stored = "SELECT state, ticket, amount, next_check_at FROM digistore_disputes"
+    before = shop.rows(stored)
+    unreadable(shop.double)
+    assert shop.hear(shop.double.dashboard_refund(checkout, "5.00")).status == 200
+    assert shop.rows("SELECT gateway_refunds FROM digistore_payments") == [(500,)]
+    assert shop.rows(stored) == before
+    assert shop.access(book) == "suspended"
+
+
+@unreadable
+def test_a_dispute_told_of_while_none_can_be_read_is_found_once_they_can(
+    shop: PayPalShop, unreadable: Breaks
+) -> None:
+    book = shop.product()
+    checkout = shop.sold(book)
+    unreadable(shop.double)
+    assert shop.hear(shop.double.open_dispute(checkout)).status == 200
+    assert (shop.disputed(checkout), shop.access(book)) == ([], "live")
+    assert shop.count("provider_events", "status = 'received'") == 1
+    shop.double.features.add("disputes")
+    shop.double.fail_next("error_500", path="/v1/notifications/webhooks-events")
+    shop.clock.go(days=1)
+    shop.store.payments.reconcile()
+    assert shop.disputed(checkout) == [("open", 2900)]
+    assert shop.access(book) == "suspended"
+    assert shop.count("provider_events", "status = 'received'") == 0
+
+
+def test_a_sale_without_the_feature_leaves_nothing_to_be_asked_again(shop: PayPalShop) -> None:
+    without_the_feature(shop.double)
+    checkout = shop.sold(shop.product())
+    for event in shop.double.events(checkout):
+        shop.hear(event)
+    assert shop.count("provider_events", "status <> 'done'") == 0

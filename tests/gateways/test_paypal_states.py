@@ -171,3 +171,19 @@ def test_a_reply_without_an_id_is_no_answer() -> None:
 def test_an_order_of_another_kind_has_no_total() -> None:
     told = read({"id": "5O19", "status": "CREATED"})
     assert (told.total, told.whose) == (None, Whose.FOREIGN)
+
+
+@pytest.mark.parametrize(
+    "amount",
+    [None, {"currency_code": "XXX", "value": "1"}, {"currency_code": "EUR", "value": ".5"}],
+)
+def test_a_dispute_that_cannot_be_read_hides_neither_payment_nor_other_disputes(
+    amount: Any,
+) -> None:
+    fine = {"dispute_id": "PP-1", "status": "OPEN", "dispute_amount": EURO}
+    odd = fine | {"dispute_id": "PP-2", "dispute_amount": amount}
+    nameless = fine | {"dispute_id": None}
+    told = read(with_captures("COMPLETED"), odd, fine, nameless)
+    assert (told.state, [one.id for one in told.disputes]) == (PayState.PAID, ["PP-1"])
+    assert not told.complete
+    assert read(with_captures("COMPLETED"), fine).complete

@@ -239,7 +239,8 @@ class PaymentSnapshot:
 
     *total* is what the checkout asks for, *captured* what was taken; *tax* is the gateway's own,
     contained in *total* or added to it, as was asked for.  *customer_ref* is what the gateway calls
-    the buyer.
+    the buyer.  Not *complete*, it lacks refunds or disputes that could not be read now: what it has
+    counts, what it lacks takes nothing back, and whoever heard of the checkout asks again.
     """
 
     gateway: str
@@ -260,6 +261,7 @@ class PaymentSnapshot:
     fee: Money | None = None
     tax: Money | None = None
     customer_ref: str | None = None
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,7 +314,7 @@ class PaymentGateway(Protocol):
         """
 
     async def fetch(self, ref: CheckoutRef | PaymentRef) -> PaymentSnapshot:
-        """Ask for the truth, with all refunds and disputes.
+        """Ask for the truth, with all refunds and disputes, or say that it is not ``complete``.
 
         Raises:
             CheckoutNotFound: there is no such checkout or payment.

@@ -12,6 +12,7 @@ from digistore.clock import Clock, utc_now
 from digistore.errors import (
     CheckoutNotFound,
     GatewayConfigError,
+    GatewayError,
     GatewayKeyConflict,
     GatewayRejected,
     Unsupported,
@@ -208,16 +209,18 @@ class PayPalGateway:
     async def fetch(self, ref: CheckoutRef | PaymentRef) -> PaymentSnapshot:
         """Ask for the truth, with all refunds and disputes.  Nothing is captured.
 
+        If disputes cannot be read now, the rest is told without them, and a warning is logged.
+
         Raises:
             CheckoutNotFound: there is none, or a payment that is of no order.
         """
         if isinstance(ref, CheckoutRef):
-            return await self._whole(await self._order(ref.id))
+            return await self._whole(await self._order(ref.id), ref)
         capture = await self._client.get(path_to(CAPTURES, ref.id), "payment", ref.id)
         ids = dict_of(dict_of(capture.get("supplementary_data")).get("related_ids"))
         if not isinstance(ids.get("order_id"), str):
             raise CheckoutNotFound("payment", ref.id)
-        return await self._whole(await self._order(ids["order_id"]))
+        return await self._whole(await self._order(ids["order_id"]), ref)
 
     async def resume(self, checkout_id: str, params: Mapping[str, str]) -> PaymentSnapshot:
         """Capture the order if its buyer has approved it; what a url says of that proves nothing.
@@ -231,7 +234,7 @@ class PayPalGateway:
         """
         order = await self._order(checkout_id)
         if not may_capture(order, self._namespace):
-            return await self._whole(order)
+            return await self._whole(order, CheckoutRef(checkout_id))
         path, key = path_to(ORDERS, checkout_id, "/capture"), capture_key(order)
         try:
             await self._client.ask(Call("POST", path, "capture", checkout_id, {}, key))
@@ -318,11 +321,21 @@ class PayPalGateway:
     async def _order(self, checkout_id: str) -> Object:
         return await self._client.get(path_to(ORDERS, checkout_id), "checkout", checkout_id)
 
-    async def _whole(self, order: Object) -> PaymentSnapshot:
+    async def _whole(self, order: Object, asked: CheckoutRef | PaymentRef) -> PaymentSnapshot:
+        """Tell all of an order; what was captured is never held back for want of its disputes."""
         capture = capture_of(order)
         if capture is None or Cap.DISPUTES not in self._profile.capabilities:
             return self._told(order)
-        return self._told(order, await self._disputes(id_of(capture)))
+        try:
+            disputes = await self._disputes(id_of(capture))
+        except (GatewayError, CheckoutNotFound) as error:
+            logger.warning("paypal: disputes cannot be read, the rest is told: %s", error)
+            # An app without the feature does not get it by asking again, so sales are told as they
+            # are.  What goes back is heard of by its payment: that must wait for the feature.
+            lacking = isinstance(error, GatewayConfigError)
+            complete = lacking and isinstance(asked, CheckoutRef)
+            return replace(self._told(order), complete=complete)
+        return self._told(order, disputes)
 
     async def _disputes(self, payment_id: str) -> list[Object]:
         found = await self._client.get(

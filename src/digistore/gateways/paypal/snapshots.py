@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+from digistore.errors import GatewayRejected, GatewayUnavailable
 from digistore.gateways.paypal.errors import no_answer
 from digistore.gateways.paypal.money import from_wire
 from digistore.gateways.paypal.names import reference_of, whose
@@ -23,6 +25,8 @@ from digistore.money import Money
 
 Object: TypeAlias = "dict[str, Any]"
 
+logger = logging.getLogger("digistore.gateways.paypal")
+
 _BEST_FIRST = ("COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED", "PENDING")
 _PAGES = ("payer-action", "approve")
 
@@ -37,6 +41,8 @@ def payment_snapshot(
 ) -> PaymentSnapshot:
     """Read an order with its captures and refunds, and the disputes about it.
 
+    A dispute that cannot be read is left out, and what is told is not complete.
+
     Raises:
         GatewayRejected: an amount that cannot be read without rounding.
         GatewayUnavailable: it is no order.
@@ -49,6 +55,7 @@ def payment_snapshot(
     if capture is not None and state is PayState.PAID:
         captured = from_wire(capture.get("amount"))
     listed = _list(dict_of(unit.get("payments")).get("refunds"))
+    readable = _disputes(disputes, listed, captured)
     return PaymentSnapshot(
         gateway=gateway,
         livemode=livemode,
@@ -61,12 +68,13 @@ def payment_snapshot(
         total=total,
         url=_page_of(order),
         refunds=tuple(refund_snapshot(one, namespace, unit) for one in listed),
-        disputes=tuple(_dispute(one, listed, captured) for one in disputes),
+        disputes=readable,
         captured=captured,
         payer_email=_email_of(order),
         failure=_failure_of(capture),
         fee=_fee_of(capture, captured),
         customer_ref=_text(dict_of(order.get("payer")).get("payer_id")),
+        complete=len(readable) == len(disputes),
     )
 
 
@@ -138,6 +146,21 @@ def moment(told: object) -> datetime | None:
 def dict_of(found: object) -> Object:
     """Return an object, an empty one for all that is none."""
     return found if isinstance(found, dict) else {}
+
+
+def _disputes(
+    disputes: Sequence[Object], refunds: Sequence[Object], captured: Money | None
+) -> tuple[DisputeSnapshot, ...]:
+    found = []
+    for dispute in disputes:
+        try:
+            found.append(_dispute(dispute, refunds, captured))
+        except (
+            GatewayRejected,
+            GatewayUnavailable,
+        ) as error:  # the payment is to settle all the same
+            logger.warning("paypal: a dispute cannot be read: %s", error)
+    return tuple(found)
 
 
 def _dispute(dispute: Object, refunds: Sequence[Object], captured: Money | None) -> DisputeSnapshot:

@@ -207,9 +207,11 @@ class Reconciler:
             hint = Hint(Whose.UNKNOWN, row.checkout_id, row.payment_ref)
             await self._hint(row.gateway, hint)
 
-    async def _hint(self, gateway: str, hint: Hint) -> None:
+    async def _hint(self, gateway: str, hint: Hint) -> bool:
+        """Settle what a hint leads to, and say whether all of it could be read."""
         snapshot, ticket = await self._inbox.fetch(gateway, hint)
         await self._settle.settle(snapshot, ticket, "reconcile")
+        return snapshot.complete
 
     async def _poll(self, run: Run, gateway: PaymentGateway, since: datetime | None) -> None:
         """Ask what may have changed, page by page; a pass too long for one run goes on in the next.
@@ -258,9 +260,11 @@ class Reconciler:
 
     async def _ours(self, gateway: str, hint: Hint) -> None:
         try:
-            await self._hint(gateway, hint)
+            complete = await self._hint(gateway, hint)
         except CheckoutNotFound:
             return
+        if not complete:
+            raise GatewayUnavailable("not all that a hint leads to can be read now")
 
     async def _past_expiry(self, run: Run) -> Any:  # noqa: ANN401
         return await self._database.rows(

@@ -119,7 +119,10 @@ class Inbox:
             await self._database.transact(lambda tx: _later(tx, stored.id))
             return WebhookOutcome(status=LATER, result=WebhookResult.STORED)
         await self._settle.settle(snapshot, ticket, f"webhook:{stored.id}")
-        await self._close(stored, "done")
+        if snapshot.complete:
+            await self._close(stored, "done")
+        else:  # what could not be read may be what the message tells of
+            await self._database.transact(lambda tx: _later(tx, stored.id))
         return WebhookOutcome(status=OK, result=WebhookResult.SETTLED)
 
     async def remember(self, gateway_name: str, profile: GatewayProfile, hint: Hint) -> None:
