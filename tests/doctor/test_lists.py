@@ -133,12 +133,17 @@ def _names_a_fact(constraint: object) -> bool:
 
 def test_every_natural_key_is_listed() -> None:
     keys = {
-        (table.name, column.name)
+        (
+            table.name,
+            tuple(
+                column.name
+                for column in _columns_of(constraint)
+                if column.name not in {"gateway", "livemode", "account"}
+            ),
+        )
         for table in TABLES
         for constraint in table.constraints
         if _names_a_fact(constraint)
-        for column in _columns_of(constraint)
-        if column.name not in {"gateway", "livemode", "account"}
     }
     assert {*NATURAL_KEYS.items()} == keys
 
@@ -153,7 +158,7 @@ def test_every_natural_key_is_looked_at(table: str, bare: Told, tmp_path: Path) 
     path = copy_of(bare, tmp_path)
     with closing(sqlite3.connect(path)) as connection, connection:
         (subject,) = connection.execute(
-            f"SELECT MIN(id) FROM {table} WHERE {NATURAL_KEYS[table]} IS NOT NULL"
+            f"SELECT MIN(id) FROM {table} WHERE {NATURAL_KEYS[table][-1]} IS NOT NULL"
         ).fetchone()
         connection.execute(f"CREATE TABLE twin AS SELECT * FROM {table} WHERE id = ?", (subject,))
         connection.execute("UPDATE twin SET id = 'zzz_twin'")

@@ -13,7 +13,7 @@ from digistore.blocking import run
 from digistore.errors import MalformedEvent
 from digistore.gateways import GatewayEvent, Hint, Whose
 from digistore.gateways.paypal import PayPalGateway
-from digistore.gateways.paypal.events import EVENTS, hint_of
+from digistore.gateways.paypal.events import EVENTS, hint_of, hints_of
 from digistore.money import Money
 from digistore.testing import FrozenClock
 from digistore.testing.paypal import PayPalDouble
@@ -136,6 +136,24 @@ def test_a_resource_says_where_to_look(
     event_type: str, resource: dict[str, Any], hint: Hint
 ) -> None:
     assert hint_of(event_type, resource, SHOP) == hint
+
+
+def test_a_dispute_leads_to_each_payment_that_it_names_and_is_not_foreign() -> None:
+    transactions = [
+        {"seller_transaction_id": "A", "custom": "other:att_1"},
+        {"seller_transaction_id": "B"},
+        {"seller_transaction_id": "C", "custom": "shop:att_1"},
+        {"seller_transaction_id": "D", "custom": "shop:att_2"},
+        {"seller_transaction_id": "C", "custom": "shop:att_1"},
+    ]
+    assert hints_of(DISPUTE, {"disputed_transactions": transactions}, SHOP) == (
+        Hint(Whose.OURS, payment_id="C"),
+        Hint(Whose.OURS, payment_id="D"),
+        Hint(Whose.UNKNOWN, payment_id="B"),
+    )
+    assert hints_of(DISPUTE, {}, SHOP) == (Hint(Whose.FOREIGN),)
+    order = "CHECKOUT.ORDER.APPROVED"
+    assert hints_of(order, {"id": "5O19"}, SHOP) == (hint_of(order, {"id": "5O19"}, SHOP),)
 
 
 @pytest.mark.parametrize("bad", [None, "", 7, "x" * 256, "a\x00b", ["x"]])

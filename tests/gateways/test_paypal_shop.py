@@ -169,3 +169,39 @@ def test_a_sale_without_the_feature_leaves_nothing_to_be_asked_again(shop: PayPa
     for event in shop.double.events(checkout):
         shop.hear(event)
     assert shop.count("provider_events", "status <> 'done'") == 0
+
+
+def test_a_dispute_about_two_payments_reaches_both(shop: PayPalShop) -> None:
+    """A message has one hint: the second payment's book stayed open."""
+    books = [shop.product("One"), shop.product("Two")]
+    first, second = [shop.sold(book) for book in books]
+    shop.store.payments.reconcile()
+    shop.clock.go(minutes=30)
+    shop.hear(shop.double.open_dispute(first, also=[second]))
+    assert [shop.access(book) for book in books] == ["suspended", "live"]
+    shop.store.payments.reconcile()
+    assert [shop.access(book) for book in books] == ["suspended", "suspended"]
+    shop.clock.go(days=1)
+    shop.hear(shop.double.close_dispute(second, "lost"))
+    shop.store.payments.reconcile()
+    assert [shop.access(book) for book in books] == ["revoked", "revoked"]
+    assert [shop.disputed(one) for one in (first, second)] == [[("lost", 2900)]] * 2
+    assert len(set(shop.rows("SELECT ref FROM digistore_disputes"))) == 1
+    assert shop.store.doctor().findings == ()
+
+
+def test_a_dispute_that_only_the_poll_told_of_is_asked_about_until_it_can_be_read(
+    shop: PayPalShop,
+) -> None:
+    book = shop.product()
+    checkout = shop.sold(book)
+    shop.store.payments.reconcile()
+    shop.double.open_dispute(checkout)
+    shop.double.features.discard("disputes")
+    assert shop.store.payments.reconcile().failed == 1
+    assert shop.access(book) == "live"
+    shop.double.features.add("disputes")
+    shop.double.fail_next("error_500", path="/v1/notifications/webhooks-events")
+    shop.clock.go(minutes=1)
+    shop.store.payments.reconcile()
+    assert shop.access(book) == "suspended"

@@ -27,11 +27,11 @@ TOLD = {
     "support_request": "state",
 }
 NATURAL_KEYS = {
-    "digistore_payments": "ref",
-    "digistore_refunds": "ref",
-    "digistore_disputes": "ref",
-    "digistore_provider_events": "event_id",
-    "digistore_payment_attempts": "checkout_id",
+    "digistore_payments": ("ref",),
+    "digistore_refunds": ("ref",),
+    "digistore_disputes": ("payment_id", "ref"),  # one may be about several payments
+    "digistore_provider_events": ("event_id",),
+    "digistore_payment_attempts": ("checkout_id",),
 }
 # What an event is about, by the prefix of its subject.
 SUBJECTS = {
@@ -95,9 +95,9 @@ def keys_twice() -> str:
     """Return the statement that looks for a natural key that two rows have."""
     return _union(
         [
-            f"SELECT MIN(id) AS subject FROM {table} WHERE {ref} IS NOT NULL"  # noqa: S608  from above
-            f" GROUP BY gateway, livemode, account, {ref} HAVING COUNT(*) > 1"
-            for table, ref in NATURAL_KEYS.items()
+            f"SELECT MIN(id) AS subject FROM {table} WHERE {key[-1]} IS NOT NULL"  # noqa: S608  from above
+            f" GROUP BY gateway, livemode, account, {', '.join(key)} HAVING COUNT(*) > 1"
+            for table, key in NATURAL_KEYS.items()
         ]
     )
 

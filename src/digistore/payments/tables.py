@@ -180,7 +180,10 @@ disputes = Table(
     Column("next_check_at", Moment),
     Column("opened_at", Moment, nullable=False),
     Column("changed_at", Moment, nullable=False),
-    UniqueConstraint("gateway", "livemode", "account", "ref", name="one_dispute_per_ref"),
+    # One dispute may be about several payments, and is then a fact about each of them.
+    UniqueConstraint(
+        "gateway", "livemode", "account", "payment_id", "ref", name="one_dispute_per_ref"
+    ),
     one_of("state", ("warning", "open", "won", "lost", "prevented", "closed")),
     *amounts("amount"),
     *flags("livemode", "assigned"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -139,6 +140,25 @@ def test_no_part_is_refunded_in_an_inquiry_and_nothing_in_a_claim(caller: Caller
     assert caller.refund(capture_id, None, "rf:1").issue == "REFUND_NOT_PERMITTED_DUE_TO_CHARGEBACK"
     caller.double.close_dispute(order_id, "won")
     assert caller.refund(capture_id, None, "rf:2").status == 201
+
+
+def test_one_dispute_may_be_about_several_captures(caller: Caller) -> None:
+    (first_id, first), (second_id, second) = caller.captured(), caller.captured()
+    assert caller.refund(first, "1.00", "rf:0").status == 201
+    caller.clock.go(minutes=1)
+    caller.double.open_dispute(first_id, also=[second_id])
+    caller.double.close_dispute(second_id, "lost")
+    ids = set()
+    for capture_id in (first, second):
+        listed = caller.ask("GET", f"/v1/customer/disputes?disputed_transaction_id={capture_id}")
+        ids |= {one["dispute_id"] for one in listed.body["items"]}
+        refused = caller.refund(capture_id, None, f"rf:{capture_id}")
+        assert refused.issue == "REFUND_NOT_PERMITTED_DUE_TO_CHARGEBACK"
+    [dispute_id] = ids
+    told = caller.ask("GET", f"/v1/customer/disputes/{dispute_id}").body
+    whole = Decimal(told["dispute_amount"]["value"])
+    back = Decimal(told["dispute_outcome"]["amount_refunded"]["value"])
+    assert whole - back == Decimal("1.00")  # what went back before is not given again
 
 
 def test_a_feature_that_is_off_is_forbidden(caller: Caller) -> None:

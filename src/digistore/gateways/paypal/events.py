@@ -69,8 +69,21 @@ def read_event(body: bytes, namespace: str, *, livemode: bool) -> GatewayEvent:
     )
 
 
+def hints_of(event_type: str, about: Object, namespace: str) -> tuple[Hint, ...]:
+    """Say everywhere that the resource of an event of a known type tells to look.
+
+    Raises:
+        MalformedEvent: an id is no text.
+    """
+    if event_type in _ABOUT_DISPUTES:
+        return _dispute_hints(about, namespace)
+    return (hint_of(event_type, about, namespace),)
+
+
 def hint_of(event_type: str, about: Object, namespace: str) -> Hint:
-    """Say where the resource of an event of a known type tells to look.
+    """Say where the resource of an event of a known type tells to look first.
+
+    A message has one hint, so the other payments of a dispute about several are found by ``poll``.
 
     Raises:
         MalformedEvent: an id is no text.
@@ -115,14 +128,25 @@ def _refund_hint(refund: Object, namespace: str) -> Hint:
 
 
 def _dispute_hint(dispute: Object, namespace: str) -> Hint:
+    return _dispute_hints(dispute, namespace)[0]
+
+
+def _dispute_hints(dispute: Object, namespace: str) -> tuple[Hint, ...]:
+    """Return a hint for each payment that a dispute is about, at least one, ours first."""
     listed = dispute.get("disputed_transactions")
     found = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-    owners = [whose(one.get("custom"), namespace, unmarked=Whose.UNKNOWN) for one in found]
-    for wanted in (Whose.OURS, Whose.UNKNOWN):
-        if wanted in owners:
-            payment_id = _optional_text(found[owners.index(wanted)], "seller_transaction_id")
-            return Hint(wanted, payment_id=payment_id)
-    return Hint(Whose.FOREIGN)
+    hints = [_transaction_hint(one, namespace) for one in found]
+    ours_first = [
+        hint for wanted in (Whose.OURS, Whose.UNKNOWN) for hint in hints if hint.whose is wanted
+    ]
+    return tuple(dict.fromkeys(ours_first)) or (Hint(Whose.FOREIGN),)
+
+
+def _transaction_hint(transaction: Object, namespace: str) -> Hint:
+    owner = whose(transaction.get("custom"), namespace, unmarked=Whose.UNKNOWN)
+    if owner is Whose.FOREIGN:  # its id is nobody's business here
+        return Hint(Whose.FOREIGN)
+    return Hint(owner, payment_id=_optional_text(transaction, "seller_transaction_id"))
 
 
 _READERS: Final[tuple[tuple[tuple[str, ...], Callable[[Object, str], Hint]], ...]] = (

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from digistore.errors import Invalid, MalformedEvent
 from digistore.gateways.paypal.client import Client
-from digistore.gateways.paypal.events import EVENTS, hint_of
+from digistore.gateways.paypal.events import EVENTS, hints_of
 from digistore.gateways.paypal.names import reference_of, whose
 from digistore.gateways.paypal.snapshots import Object, dict_of, moment
 from digistore.gateways.port import Hint, HintPage, Whose
@@ -67,7 +67,7 @@ class Poller:
             query["next_page_token"] = _unpacked(token)
         found = await self.client.get(EVENTS_URL, "list", **query)
         listed = found.get("events")
-        hints = [self._hint(one) for one in listed or () if isinstance(one, dict)]
+        hints = [hint for one in listed or () if isinstance(one, dict) for hint in self._hints(one)]
         following = _next_token(found)
         if following is not None and hints:
             return HintPage(_ours(hints), f"events:{_packed(following)}")
@@ -101,15 +101,15 @@ class Poller:
             return HintPage(_ours(hints), f"transactions:{_text(start)}:{page + 1}")
         return HintPage(_ours(hints), None if end >= now else f"transactions:{_text(end)}:1")
 
-    def _hint(self, event: Object) -> Hint:
+    def _hints(self, event: Object) -> tuple[Hint, ...]:
         event_type = event.get("event_type")
         if event_type not in EVENTS:
-            return Hint(Whose.FOREIGN)
+            return (Hint(Whose.FOREIGN),)
         try:
-            return hint_of(event_type, dict_of(event.get("resource")), self.namespace)
+            return hints_of(event_type, dict_of(event.get("resource")), self.namespace)
         except MalformedEvent:  # one that cannot be read must not stop all that can
             logger.warning("paypal: what is listed cannot be read: %.40r", event.get("id"))
-            return Hint(Whose.FOREIGN)
+            return (Hint(Whose.FOREIGN),)
 
     def _transaction_hint(self, info: Object) -> Hint:
         mark = info.get("custom_field")

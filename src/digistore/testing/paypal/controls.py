@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Literal, TypeAlias, get_args
 
@@ -140,21 +140,23 @@ class Controls:
         *,
         warning: bool = False,
         reason: str = "UNAUTHORISED",
+        also: Sequence[Payable] = (),
     ) -> SignedEvent:
         """Let the buyer ask PayPal for the money back, or with ``warning=True`` the seller first.
 
         Opened again with the same amount, or none, it is the same dispute; another amount makes
-        another one.
+        another one, and so do other checkouts that it is *also* about.
         """
         stage = "INQUIRY" if warning else "CHARGEBACK"
         with self._world.lock:
             capture = self._captured(checkout)
             asked = None if amount is None else _like(capture, amount)
             known = disputes.of(self._world, capture, self._ref(checkout))
-            if known and disputes.is_same(known[0], asked):
+            if known and not also and disputes.is_same(known[0], asked):
                 return self._postman.sign(disputes.move(self._world, known[0], stage))
-            money = asked or capture["amount"]
-            return self._postman.sign(disputes.begin(self._world, capture, money, stage, reason))
+            about = [capture, *(self._captured(other) for other in also)]
+            money = asked or disputes.total_of(about)
+            return self._postman.sign(disputes.begin(self._world, about, money, stage, reason))
 
     def close_dispute(self, checkout: Payable, state: Ending) -> SignedEvent:
         """Let PayPal decide; any decision may follow any other."""

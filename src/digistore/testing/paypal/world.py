@@ -72,7 +72,8 @@ class World:
     hidden: dict[str, Hidden] = field(default_factory=dict)
     captures: dict[str, tuple[str, Object]] = field(default_factory=dict)  # with the order's id
     refunds: dict[str, tuple[str, Object]] = field(default_factory=dict)  # with the capture's id
-    disputes: dict[str, tuple[str, Object]] = field(default_factory=dict)  # with the capture's id
+    # with the id of the first capture that each is about
+    disputes: dict[str, tuple[str, Object]] = field(default_factory=dict)
     events: dict[str, Object] = field(default_factory=dict)
     about: dict[str, str] = field(default_factory=dict)  # orders by event
     outgoing: list[str] = field(default_factory=list)  # events that no endpoint has acknowledged
@@ -109,6 +110,15 @@ class World:
             raise missing("capture_id")
         order_id, capture = self.captures[ref]
         return self.orders[order_id], capture
+
+    def disputes_of(self, capture_id: str) -> list[Object]:
+        """Return the disputes that name a capture, alone or among others, the oldest first."""
+        return [
+            dispute
+            for _, dispute in self.disputes.values()
+            if capture_id
+            in {one["seller_transaction_id"] for one in dispute["disputed_transactions"]}
+        ]
 
     def link(self, path: str, rel: str, method: str = "GET") -> dict[str, str]:
         """Return a link to the double itself."""

@@ -1007,6 +1007,7 @@ def upgrade() -> None:
             "gateway",
             "livemode",
             "account",
+            "payment_id",
             "ref",
             name=op.f("digistore_disputes_one_dispute_per_ref"),
         ),

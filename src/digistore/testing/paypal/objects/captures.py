@@ -182,9 +182,9 @@ def _refunds(world: World, capture: Object, states: set[str] | frozenset[str]) -
 
 
 def _check_disputes(world: World, capture: Object, amount: Object | None) -> None:
-    for ref, dispute in world.disputes.values():
+    for dispute in world.disputes_of(capture["id"]):
         outcome = dispute.get("dispute_outcome", {}).get("outcome_code")
-        if ref != capture["id"] or (outcome is not None and outcome not in _MONEY_IS_GONE):
+        if outcome is not None and outcome not in _MONEY_IS_GONE:
             continue
         if outcome is not None or dispute["dispute_life_cycle_stage"] != "INQUIRY":
             message = "Refund is not permitted, as a chargeback exists for this capture."

@@ -5,6 +5,7 @@ https://developer.paypal.com/docs/api/customer-disputes/v1/
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -28,10 +29,10 @@ _TO_ANSWER = timedelta(days=10)
 def list_all(world: World, asked: Object, _: str) -> Object:
     """Answer GET /v1/customer/disputes: how they ended is left out."""
     wanted = asked.get("disputed_transaction_id")
+    every = [dispute for _, dispute in world.disputes.values()]
     listed = [
         {name: value for name, value in dispute.items() if name not in _LEFT_OUT}
-        for ref, dispute in world.disputes.values()
-        if wanted in {None, ref}
+        for dispute in (every if wanted is None else world.disputes_of(wanted))
     ]
     return {"items": listed[: int(asked.get("page_size", "10"))], "links": []}
 
@@ -43,25 +44,16 @@ def retrieve(world: World, _: Object, dispute_id: str) -> Object:
     return world.disputes[dispute_id][1]
 
 
-def begin(world: World, capture: Object, amount: dict[str, str], stage: str, reason: str) -> Object:
-    """Open a dispute, and return the event that tells of it."""
+def begin(
+    world: World, about: Sequence[Object], amount: dict[str, str], stage: str, reason: str
+) -> Object:
+    """Open a dispute about one capture or several, and return the event that tells of it."""
     dispute_id = f"PP-R-{world.ids.new(3)}-{world.ids.new(8)}"
-    transaction: Object = {
-        "seller_transaction_id": capture["id"],
-        "buyer_transaction_id": world.ids.new(),
-        "create_time": capture["create_time"],
-        "transaction_status": "COMPLETED",
-        "gross_amount": capture["amount"],
-    }
-    if "invoice_id" in capture:
-        transaction["invoice_number"] = capture["invoice_id"]
-    if "custom_id" in capture:
-        transaction["custom"] = capture["custom_id"]
     dispute: Object = {
         "dispute_id": dispute_id,
         "create_time": world.now,
         "update_time": world.now,
-        "disputed_transactions": [transaction],
+        "disputed_transactions": [_transaction(world, capture) for capture in about],
         "reason": reason,
         "status": "WAITING_FOR_SELLER_RESPONSE",
         "dispute_state": "REQUIRED_ACTION",
@@ -71,7 +63,7 @@ def begin(world: World, capture: Object, amount: dict[str, str], stage: str, rea
         "seller_response_due_date": text_of(world.clock() + _TO_ANSWER),
         "links": [world.link(f"{URL}/{dispute_id}", "self")],
     }
-    world.disputes[dispute_id] = (capture["id"], dispute)
+    world.disputes[dispute_id] = (about[0]["id"], dispute)
     return _tell(world, "CREATED", dispute)
 
 
@@ -103,7 +95,7 @@ def resolve(world: World, dispute: Object, code: str) -> Object:
 
 def of(world: World, capture: Object, ref: str) -> list[Object]:
     """Return the dispute of that id, or all of a capture, the newest first."""
-    known = [one for of, one in reversed(world.disputes.values()) if of == capture["id"]]
+    known = world.disputes_of(capture["id"])[::-1]
     return [one for one in known if one["dispute_id"] == ref] or known
 
 
@@ -113,20 +105,35 @@ def is_same(dispute: Object, amount: dict[str, str] | None) -> bool:
     return amount is None or money.value_of(told) == money.value_of(amount)
 
 
+def total_of(about: Sequence[Object]) -> dict[str, str]:
+    """Return what captures took, of one currency."""
+    amounts = [capture["amount"] for capture in about]
+    total = sum((money.value_of(amount) for amount in amounts), Decimal(0))
+    return money.write(total, amounts[0]["currency_code"])
+
+
+def _transaction(world: World, capture: Object) -> Object:
+    transaction: Object = {
+        "seller_transaction_id": capture["id"],
+        "buyer_transaction_id": world.ids.new(),
+        "create_time": capture["create_time"],
+        "transaction_status": "COMPLETED",
+        "gross_amount": capture["amount"],
+    }
+    names = (("invoice_id", "invoice_number"), ("custom_id", "custom"))
+    return transaction | {theirs: capture[ours] for ours, theirs in names if ours in capture}
+
+
 def _what_was_left(world: World, dispute: Object) -> dict[str, str]:
     """Return what the buyer gets: of the amount, what was not given back before it began."""
-    capture_id, _ = world.disputes[dispute["dispute_id"]]
-    _, capture = world.capture(capture_id)
-    before = sum(
-        (
-            money.value_of(one["amount"])
-            for one in captures.refunds_of(world, capture)
-            if one["status"] in captures.GONE and one["create_time"] < dispute["create_time"]
-        ),
-        Decimal(0),
-    )
-    left = money.value_of(capture["amount"]) - before
     told = dispute["dispute_amount"]
+    left = Decimal(0)
+    for transaction in dispute["disputed_transactions"]:
+        _, capture = world.capture(transaction["seller_transaction_id"])
+        left += money.value_of(capture["amount"])
+        for refund in captures.refunds_of(world, capture):
+            if refund["status"] in captures.GONE and refund["create_time"] < dispute["create_time"]:
+                left -= money.value_of(refund["amount"])
     return money.write(min(money.value_of(told), left), told["currency_code"])
 
 
