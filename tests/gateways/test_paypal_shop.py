@@ -205,3 +205,16 @@ def test_a_dispute_that_only_the_poll_told_of_is_asked_about_until_it_can_be_rea
     shop.clock.go(minutes=1)
     shop.store.payments.reconcile()
     assert shop.access(book) == "suspended"
+
+
+def test_a_dispute_in_another_currency_waits_for_an_operator(shop: PayPalShop) -> None:
+    """4900 JPY of a dispute were stored as 49.00 of the payment's currency."""
+    book = shop.product()
+    checkout = shop.sold(book)
+    shop.hear(shop.double.open_dispute(checkout, "4900", currency="JPY"))
+    assert (shop.disputed(checkout), shop.access(book)) == ([], "live")
+    [entry] = shop.store.payments.needing_action(shop.operator).items
+    assert (entry.kind, entry.order_id) == ("wrong_currency_reversal", checkout.order.id)
+    shop.store.payments.resolve(shop.operator, entry, choice="keep", reason="looked at")
+    shop.hear(shop.double.close_dispute(checkout, "won"))
+    assert shop.store.payments.needing_action(shop.operator).items == ()

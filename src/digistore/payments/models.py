@@ -94,6 +94,7 @@ class ActionKind(StrEnum):
     REFUND_FAILED = "refund_failed"
     REFUND_REQUESTED = "refund_requested"
     UNASSIGNED_REVERSAL = "unassigned_reversal"
+    WRONG_CURRENCY_REVERSAL = "wrong_currency_reversal"
     SUPPORT_WITHOUT_ACCESS = "support_without_access"
     STANDBY_PAID = "standby_paid"
     GIFT_STANDBY = "gift_standby"
@@ -144,6 +145,11 @@ HINTS: Mapping[ActionKind, str] = {
     ActionKind.UNASSIGNED_REVERSAL: (
         "Part of an order's money went back or was lost, and the gateway does not say for which of"
         " its lines. Assign it to those lines: their access follows."
+    ),
+    ActionKind.WRONG_CURRENCY_REVERSAL: (
+        "A refund or dispute was told in another currency than its payment has, so it counts"
+        " nowhere and access stays as it is. Look at the gateway what went back, revoke the access"
+        " if it must end, then close this by keeping it."
     ),
     ActionKind.SUPPORT_WITHOUT_ACCESS: (
         "Support was paid for a product that its buyer cannot open at present. Refund it, or accept"

@@ -8,6 +8,7 @@ from itertools import permutations, product
 import pytest
 
 from digistore.gateways import DisputeState, PayState, RefundState
+from digistore.money import Money
 from digistore.payments.models import PaymentState, RefundStatus
 from digistore.payments.rules.merge import (
     ATTEMPT_RANK,
@@ -134,6 +135,53 @@ def test_money_on_its_way_is_counted_in_what_arrives_at_last() -> None:
     merge(book, told("paid", captured=replace_currency(2900)), 2)
     assert (book.payments[0].captured, book.payments[0].currency) == (2900, "EUR")
     assert {entry.currency for entry in (*book.refunds, *book.disputes)} == {"EUR"}  # type: ignore[attr-defined]
+
+
+def test_what_went_back_before_money_arrived_in_another_currency_counts_nothing() -> None:
+    """10.00 USD that went back was relabelled, and counted as 10.00 EUR."""
+    book = a_book(an_attempt())
+    before = told("pending", refunds=(refund_told("pending"),), disputes=(dispute_told("open"),))
+    merge(book, before, 1)
+    after = replace(before, state=PayState.PAID, captured=eur(2900))
+    for ticket in (2, 3):
+        merge(book, after, ticket)
+    (refund,), (dispute,) = book.refunds, book.disputes
+    assert (refund.state, refund.next_check_at) == ("rejected", None)
+    assert (dispute.state, dispute.amount, dispute.next_check_at) == ("closed", 0, None)
+    assert {action.kind for action in book.actions} == {"wrong_currency_reversal"}
+    assert len(book.actions) == 2
+
+
+def eur(amount: int) -> Money:
+    return Money.from_minor(amount, "EUR")
+
+
+def test_what_goes_back_in_another_currency_is_put_before_an_operator_and_counts_nothing() -> None:
+    """49 JPY of a dispute became 49.00 EUR of it."""
+    book = a_book(a_payment(), an_attempt())
+    refund = replace(refund_told("succeeded"), money=eur(1000))
+    dispute = replace(dispute_told("lost"), money=eur(2900))
+    for ticket in (1, 2):
+        merge(book, told("paid", refunds=(refund,), disputes=(dispute,)), ticket)
+        assert (book.refunds, book.disputes) == ([], [])
+        assert [action.kind for action in book.actions] == ["wrong_currency_reversal"] * 2
+        assert len({action.subject for action in book.actions}) == 2
+
+
+def test_of_a_known_dispute_nothing_told_in_another_currency_is_taken() -> None:
+    known = a_dispute(1000, "open", ticket=1)
+    book = a_book(a_payment(), known, an_attempt())
+    merge(book, told("paid", disputes=(replace(dispute_told("lost"), money=eur(2900)),)), 2)
+    assert (known.state, known.amount, known.currency, known.ticket) == ("open", 1000, "USD", 1)
+    assert [action.kind for action in book.actions] == ["wrong_currency_reversal"]
+
+
+def test_the_same_dispute_about_two_payments_is_asked_about_for_each() -> None:
+    book = a_book(a_payment(), a_payment(ref="py_2"), an_attempt())
+    dispute = replace(dispute_told("open"), money=eur(2900))
+    for ref in ("py_1", "py_2"):
+        merge(book, told("paid", payment_id=ref, disputes=(dispute,)), 1)
+    assert len({action.payment_id for action in book.actions}) == 2
 
 
 def test_a_success_without_an_amount_waits_for_it() -> None:

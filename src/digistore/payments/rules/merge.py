@@ -65,9 +65,29 @@ def merge(book: Book, snapshot: PaymentSnapshot, ticket: int) -> None:
     if payment is None:
         return
     for refund in snapshot.refunds:
-        _merge_refund(book, payment, refund)
+        if _is_comparable(book, payment, refund):
+            _merge_refund(book, payment, refund)
     for dispute in snapshot.disputes:
-        _merge_dispute(book, payment, dispute, ticket)
+        if _is_comparable(book, payment, dispute):
+            _merge_dispute(book, payment, dispute, ticket)
+
+
+def _is_comparable(
+    book: Book, payment: PaymentFacts, told: RefundSnapshot | DisputeSnapshot
+) -> bool:
+    """Say whether what is told is in the payment's currency; else put it before an operator.
+
+    Nobody here knows a rate, so an amount of another currency counts nothing.
+    """
+    if told.money.currency == payment.currency:
+        return True
+    _ask_about_reversal(book, payment, told.id)
+    return False
+
+
+def _ask_about_reversal(book: Book, payment: PaymentFacts, ref: str | None) -> None:
+    # Its own subject for each payment: one dispute may be about several.
+    book.act(ActionKind.WRONG_CURRENCY_REVERSAL, f"{payment.id}:{ref}", payment)
 
 
 def _move_attempt(book: Book, attempt: AttemptFacts, snapshot: PaymentSnapshot) -> None:
@@ -152,12 +172,21 @@ def _climb(
 
 
 def _count_in(book: Book, payment: PaymentFacts, currency: str) -> None:
-    """Count a payment in what was taken, not in what was asked for while it was on its way."""
+    """Count a payment in what was taken, not in what was asked for while it was on its way.
+
+    What went back meanwhile was told in the other currency, and counts nothing in this one.
+    """
+    if currency == payment.currency:
+        return
     payment.currency = currency
     for refund in book.refunds_of(payment):
-        refund.currency = currency
+        refund.currency, refund.state = currency, RefundStatus.REJECTED
+        refund.next_check_at = None
+        _ask_about_reversal(book, payment, refund.ref)
     for dispute in book.disputes_of(payment):
-        dispute.currency = currency
+        dispute.currency, dispute.amount, dispute.state = currency, 0, DisputeState.CLOSED
+        dispute.next_check_at = None
+        _ask_about_reversal(book, payment, dispute.ref)
 
 
 def _merge_refund(book: Book, payment: PaymentFacts, told: RefundSnapshot) -> None:

@@ -26,6 +26,7 @@ CHOICES: Mapping[ActionKind, tuple[Choice, ...]] = {
     ActionKind.REFUND_FAILED: (Choice.RETRY, Choice.KEEP),
     ActionKind.REFUND_REQUESTED: (Choice.REFUND, Choice.KEEP),
     ActionKind.UNASSIGNED_REVERSAL: (Choice.ASSIGN,),
+    ActionKind.WRONG_CURRENCY_REVERSAL: (Choice.KEEP,),
     ActionKind.SUPPORT_WITHOUT_ACCESS: (Choice.ACCEPT, Choice.REFUND),
     ActionKind.STANDBY_PAID: (Choice.REFUND, Choice.KEEP),
     ActionKind.GIFT_STANDBY: (Choice.REFUND, Choice.KEEP),

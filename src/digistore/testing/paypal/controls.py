@@ -138,6 +138,7 @@ class Controls:
         checkout: Payable,
         amount: str | None = None,
         *,
+        currency: str | None = None,
         warning: bool = False,
         reason: str = "UNAUTHORISED",
         also: Sequence[Payable] = (),
@@ -145,12 +146,13 @@ class Controls:
         """Let the buyer ask PayPal for the money back, or with ``warning=True`` the seller first.
 
         Opened again with the same amount, or none, it is the same dispute; another amount makes
-        another one, and so do other checkouts that it is *also* about.
+        another one, and so do other checkouts that it is *also* about.  A *currency* that is not
+        the payment's is one that a shop must never count by.
         """
         stage = "INQUIRY" if warning else "CHARGEBACK"
         with self._world.lock:
             capture = self._captured(checkout)
-            asked = None if amount is None else _like(capture, amount)
+            asked = None if amount is None else _like(capture, amount, currency)
             known = disputes.of(self._world, capture, self._ref(checkout))
             if known and not also and disputes.is_same(known[0], asked):
                 return self._postman.sign(disputes.move(self._world, known[0], stage))
@@ -347,8 +349,8 @@ def _url_of(checkout: HasURL) -> str:
     return checkout.url
 
 
-def _like(capture: Object, amount: str) -> Object:
-    return {"currency_code": capture["amount"]["currency_code"], "value": amount}
+def _like(capture: Object, amount: str, currency: str | None = None) -> Object:
+    return {"currency_code": currency or capture["amount"]["currency_code"], "value": amount}
 
 
 def _elsewhere(invoice_id: str) -> Object:

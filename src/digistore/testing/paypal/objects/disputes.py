@@ -130,6 +130,8 @@ def _what_was_left(world: World, dispute: Object) -> dict[str, str]:
     left = Decimal(0)
     for transaction in dispute["disputed_transactions"]:
         _, capture = world.capture(transaction["seller_transaction_id"])
+        if capture["amount"]["currency_code"] != told["currency_code"]:
+            return dict(told)
         left += money.value_of(capture["amount"])
         for refund in captures.refunds_of(world, capture):
             if refund["status"] in captures.GONE and refund["create_time"] < dispute["create_time"]:
