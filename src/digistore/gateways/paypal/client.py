@@ -138,9 +138,8 @@ class Client:
         token, seconds = found.get("access_token"), found.get("expires_in")
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
             raise GatewayConfigError("PayPal gave no access token", provider_code="access_token")
-        if type(seconds) is not int or not 0 <= seconds <= _LONGEST_TOKEN:
-            seconds = 0
-        return token, self._clock() + timedelta(seconds=seconds) - _SPARE
+        told = seconds if type(seconds) is int and 0 <= seconds <= _LONGEST_TOKEN else 0
+        return token, self._clock() + timedelta(seconds=told) - _SPARE
 
     def _forget(self, token: str) -> None:
         with self._lock:
