@@ -191,7 +191,6 @@ TABLE: dict[str, tuple[str, Try]] = {
         OPERATORS,
         lambda w, a: w.store.payments.resolve(a, w.action, choice="keep", reason="x"),
     ),
-    "payments.evidence": (STAFF, lambda w, a: w.store.payments.evidence(a, w.paid)),
     "entitlements.check": (ONESELF, lambda w, a: w.store.entitlements.check(a, w.book)),
     "entitlements.check_many": (ONESELF, lambda w, a: w.store.entitlements.check_many(a, [w.book])),
     "entitlements.my_products": (PERSON, lambda w, a: w.store.entitlements.my_products(a)),
