@@ -18,6 +18,9 @@ from digistore.orders import Checkout
 from digistore.settings import Settings
 from digistore.testing import FrozenClock, check_invariants
 from digistore.users import User
+from tests import compiled
+
+compiled.share()
 
 if TYPE_CHECKING:
     from tests.s3 import S3

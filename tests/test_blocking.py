@@ -28,8 +28,8 @@ T = TypeVar("T")
 # Coroutines that slices ask of one another: api.md names them as no operation, so no host calls
 # them.  A public coroutine that is neither here nor in the blocking twin fails the test below.
 INTERNAL = {
-    "users": {"acting", "visitor", "id_of", "load_many"},
-    "files": {"put", "attach", "scan", "signs", "stored", "sweep"},
+    "users": {"acting", "visitor", "id_of", "load_many", "recipient"},
+    "files": {"put", "attach", "check", "scan", "signs", "stored", "sweep"},
     "catalog": {"scan_again"},
     "support": {"close_old"},
     "downloads": {"check_link", "sweep"},

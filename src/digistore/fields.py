@@ -43,6 +43,25 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
+class Given(BaseModel):
+    """What a caller makes by hand and the library keeps: strict, nothing unknown, frozen.
+
+    Raises:
+        Invalid: with a stable word for each field that cannot be used.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+    def __init__(self, /, **values: object) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise _refusal(error) from None
+
+    # Within a model that holds this one, pydantic goes on collecting what is wrong.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -55,9 +74,13 @@ def checked(model: type[M], **values: object) -> M:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        fields = problem_words(error)
-        listed = ", ".join(f"{field} ({word})" for field, word in sorted(fields.items()))
-        raise Invalid(f"not usable: {listed}", fields=fields) from None
+        raise _refusal(error) from None
+
+
+def _refusal(error: ValidationError) -> Invalid:
+    fields = problem_words(error)
+    listed = ", ".join(f"{field} ({word})" for field, word in sorted(fields.items()))
+    return Invalid(f"not usable: {listed}", fields=fields)
 
 
 def problem_words(error: ValidationError) -> dict[str, str]:

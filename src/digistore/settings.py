@@ -84,6 +84,8 @@ class Settings(BaseModel):
         accel_header, accel_prefix: how a web server is told to send a file of a local folder, such
             as ``X-Accel-Redirect`` and ``/protected``.
         max_file_bytes, max_release_bytes, max_release_files: bounds of a release.
+        allowed_media_types: the only types of files that a release may have; none given: any.
+        denied_media_types: types that it may not have.
         gc_grace: how long bytes that nothing refers to are kept.
         reopen_window: how long a resolved support request can be reopened.
         link_hosts: hosts that a seller's short link may lead to.
@@ -131,6 +133,8 @@ class Settings(BaseModel):
     max_file_bytes: int = Field(default=5 * 2**30, ge=1)
     max_release_bytes: int = Field(default=20 * 2**30, ge=1)
     max_release_files: int = Field(default=200, ge=1)
+    allowed_media_types: frozenset[str] = frozenset()
+    denied_media_types: frozenset[str] = frozenset()
     gc_grace: timedelta = Field(default=timedelta(hours=24), ge=timedelta(hours=1))
     reopen_window: timedelta = Field(default=timedelta(days=14), ge=timedelta(0))
     link_hosts: frozenset[str] = frozenset()

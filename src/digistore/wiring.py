@@ -167,7 +167,7 @@ class Shop:
         self.outbox = AsyncOutbox(database)
         self.effects = AsyncOutbox(database)
         self._connect(settle)
-        self.doctor = Doctor(database)
+        self.doctor = Doctor(database, self.gateways.keys())
 
     def _connect(self, settle: Settle) -> None:
         """Tell slices what others do after them."""

@@ -38,6 +38,7 @@ from digistore.testing import check_invariants
 from digistore.users import User
 from tests.acceptance.oracle import Oracle
 from tests.conftest import RETURN
+from tests.extent import extent
 from tests.payments.end_state import end_state
 from tests.payments.memory import MemoryShop, Saved, broken_promises
 
@@ -468,7 +469,7 @@ class WholeShop(RuleBasedStateMachine):
 
 TestWholeShop = WholeShop.TestCase
 TestWholeShop.settings = settings(
-    max_examples=300,
+    max_examples=extent(40, 300),
     stateful_step_count=30,
     deadline=None,
     print_blob=True,

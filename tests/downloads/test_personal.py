@@ -6,6 +6,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -15,12 +16,14 @@ import pytest
 from digistore import Product, PurchasedProduct, Store
 from digistore.blocking import run
 from digistore.downloads import DownloadRequest
+from digistore.downloads.service.personalising import _claim
 from digistore.errors import Busy, ConfigError, Forbidden, Invalid
 from digistore.files import BlobReader
 from digistore.gateways.sandbox import SandboxGateway
 from digistore.testing import FrozenClock
 from tests.conftest import SECRET, Shop
 from tests.downloads.fetching import ask, body, fetched, refusal, sessions, token
+from tests.files.shelf import sha256
 
 ORIGINAL = b"%PDF- an original that nobody gets"
 
@@ -179,6 +182,24 @@ def test_a_builder_that_died_is_followed_by_another(shop: Shop, stamp: Stamp) ->
     assert refusal(shop, link) == (503, "preparing")
     shop.clock.go(minutes=5)
     assert fetched(shop, link) == (200, expected(shop, book))
+
+
+def test_of_two_who_follow_one_that_died_one_builds(shop: Shop, stamp: Stamp) -> None:
+    book = stamped(shop)
+    purchase = shop.store.entitlements.check(shop.buyer, book).purchase
+    assert purchase is not None
+    services = getattr(shop.store, "_target", shop.store)._shop
+    source = run(services.files.stored(sha256(ORIGINAL)))
+    database = services.database
+    begun = run(database.transact(partial(_claim, purchase.id, source, "stamp-1", None)))
+    assert begun == shop.clock()
+    shop.clock.go(minutes=6)
+    claims = [
+        run(database.transact(partial(_claim, purchase.id, source, "stamp-1", begun)))
+        for _ in range(2)
+    ]
+    assert claims == [shop.clock(), None]
+    assert stamp.built == []
 
 
 def test_an_own_copy_is_kept_for_a_month_and_made_again_on_demand(shop: Shop, stamp: Stamp) -> None:

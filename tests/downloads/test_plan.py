@@ -95,6 +95,9 @@ def test_other_methods_are_refused_before_the_link_is_read(shop: Shop) -> None:
 def test_what_is_no_link_of_ours_is_one_answer(shop: Shop) -> None:
     book, other = bought(shop), shop.product("Other")
     (secret,) = shop.store.catalog.releases(shop.seller, other)
+    draft = shop.store.catalog.release(
+        shop.seller, book, version="2.0", files={"a.txt": b"draft"}, publish=False
+    )
     good = token(shop, book)
     purchase = shop.store.entitlements.check(shop.buyer, book).purchase
     assert purchase is not None
@@ -109,6 +112,7 @@ def test_what_is_no_link_of_ours_is_one_answer(shop: Shop) -> None:
             good + "=",
             foreign.sign("d1", (purchase.id, secret.files[0].id, "1", expires)),
             foreign.sign("d1", (purchase.id, secret.id, "1", expires)),
+            foreign.sign("d1", (purchase.id, draft.files[0].id, "1", expires)),
             Secrets(SECRET).signer("upload").sign("d1", (purchase.id, "fil_x", "1", expires)),
         )
     ]
@@ -137,8 +141,9 @@ def test_after_a_refund_the_link_and_a_resumed_range_are_refused_at_once(shop: S
     assert sessions(shop)[0][0] == 2
 
 
-def test_money_that_goes_back_while_the_bytes_are_fetched_is_seen_before_they_are_counted(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("rival", ["revoke", "revoke_links"])
+def test_what_ends_a_link_while_its_bytes_are_fetched_is_seen_before_they_are_counted(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, rival: str
 ) -> None:
     book = bought(shop)
     link = token(shop, book)
@@ -150,7 +155,10 @@ def test_money_that_goes_back_while_the_bytes_are_fetched_is_seen_before_they_ar
 
     def open_and_lose(self: Any, *args: Any) -> Any:
         readers.append(opened(self, *args))
-        run(services.entitlements.revoke(shop.operator, purchase, reason="x"))
+        if rival == "revoke":
+            run(services.entitlements.revoke(shop.operator, purchase, reason="x"))
+        else:
+            run(services.downloads.revoke_links(shop.operator, purchase))
         return readers[-1]
 
     monkeypatch.setattr(AsyncFiles, "open_stored", open_and_lose)

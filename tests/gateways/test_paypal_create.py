@@ -188,13 +188,13 @@ def test_an_amount_that_paypal_cannot_take_fails_before_any_request(
     assert double.requests == ()
 
 
-def test_a_line_off_the_step_fails_before_any_request(world: World) -> None:
+def test_lines_off_the_step_become_one(world: World) -> None:
     double, gateway, clock = world
     halves = (CheckoutLine("a", Money("0.50", "HUF")), CheckoutLine("b", Money("99.50", "HUF")))
     request = replace(a_request(clock(), total=Money("100", "HUF")), lines=halves)
-    with pytest.raises(AmountNotSupported):
-        run(gateway.create_checkout(request))
-    assert double.requests == ()
+    assert run(gateway.create_checkout(request)).total == Money("100", "HUF")
+    [item] = double.requests[-1].parameters["purchase_units"][0]["items"]
+    assert (item["name"], item["unit_amount"]["value"]) == ("a, b", "100")
 
 
 def test_lines_that_do_not_sum_to_the_total_are_refused(world: World) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from digistore.errors import MalformedEvent
-from digistore.gateways.strict_json import DEEPEST, LARGEST_BODY, read_object
+from digistore.gateways.strict_json import LARGEST_BODY, read_object
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 VALUES = st.recursive(
@@ -59,22 +60,25 @@ def test_it_is_an_object_or_malformed(body: bytes) -> None:
         found = read_object(body)
     except MalformedEvent:
         return
-    assert found == json.loads(body)
+    assert found == json.loads(body, parse_float=Decimal)
 
 
-@pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 41, "-" + "9" * 41, "1e40", "NaN"])
-def test_a_number_that_is_too_large_is_refused(number: str) -> None:
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "0.1", "1e400", "-0.30"])
+def test_a_number_that_a_float_cannot_hold_stays_what_it_is(number: str) -> None:
+    assert read_object(f'{{"a": {number}}}'.encode()) == {"a": Decimal(number)}
+
+
+@pytest.mark.parametrize(
+    "value", ["NaN", "Infinity", "-Infinity", "9" * 5000, "[" * 250 + "]" * 250]
+)
+def test_what_readers_disagree_about_is_refused(value: str) -> None:
     with pytest.raises(MalformedEvent):
-        read_object(f'{{"a": [{number}]}}'.encode())
+        read_object(f'{{"a": {value}}}'.encode())
 
 
-def test_bounds_are_where_they_are_said_to_be() -> None:
-    deep = '{"a":' * DEEPEST + "1" + "}" * DEEPEST
+def test_the_largest_body_is_the_last_that_is_read() -> None:
     long = '{"a":"' + "x" * (LARGEST_BODY - 8) + '"}'
 
-    assert read_object(deep.encode())
     assert read_object(long.encode())
-    with pytest.raises(MalformedEvent):
-        read_object(f'{{"a":{deep}}}'.encode())
     with pytest.raises(MalformedEvent):
         read_object(long.encode() + b" ")

@@ -170,14 +170,17 @@ def test_an_amount_that_stripe_cannot_take_is_refused_before_any_request(
     assert world.double.requests == ()
 
 
-def test_a_line_that_stripe_cannot_take_is_refused_before_any_request(world: World) -> None:
+def test_lines_that_stripe_cannot_take_become_one(world: World) -> None:
     odd, even = Money("5.125", "KWD"), Money("4.875", "KWD")
     lines = (CheckoutLine("One", odd), CheckoutLine("Two", even))
 
-    with pytest.raises(AmountNotSupported) as refusal:
-        run(world.gateway.create_checkout(replace(world.request(total=odd + even), lines=lines)))
-    assert refusal.value.nearest == (Money("5.120", "KWD"), Money("5.130", "KWD"))
-    assert world.double.requests == ()
+    opened = run(
+        world.gateway.create_checkout(replace(world.request(total=odd + even), lines=lines))
+    )
+    assert opened.total == Money("10.000", "KWD")
+    [line] = world.sent("POST", SESSIONS)[0]["line_items"].values()
+    assert line["price_data"]["product_data"]["name"] == "One, Two"
+    assert line["price_data"]["unit_amount"] == "10000"
 
 
 @pytest.mark.parametrize("currency", ["JPY", "ISK", "UGX", "KWD", "MGA", "HUF", "EUR", "XOF"])

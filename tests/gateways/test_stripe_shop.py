@@ -619,3 +619,25 @@ def test_a_shorter_life_of_checkouts_is_passed_on(shop_of: MakeShop) -> None:
 
     [asked] = shop.posts(SESSIONS)
     assert int(asked.parameters["expires_at"]) == int(shop.clock().timestamp()) + 31 * 60
+
+
+def test_a_discount_in_a_currency_of_whole_tens_can_be_paid(shop: StripeShop) -> None:
+    """Spread over lines it made parts that Stripe refuses, and nobody could pay the order."""
+    books = [shop.book("A", Money("1.000", "KWD")), shop.book("B", Money("2.000", "KWD"))]
+    shop.store.orders.add_discount(shop.seller, "OFF", amount=Money("0.100", "KWD"))
+    checkout = shop.sold(*books, discount="off")
+    assert checkout.order.total == Money("2.900", "KWD")
+    assert {line.total.amount % 10 for line in checkout.order.lines} != {0}
+    assert all(shop.owns(book) for book in books)
+
+
+def test_a_refund_that_stripe_cannot_write_down_reserves_nothing(shop: StripeShop) -> None:
+    """It was surely not done, and yet blocked the rest of the money for hours."""
+    book = shop.book(price=Money("29.000", "KWD"))
+    checkout = shop.sold(book)
+    refund = shop.store.payments.refund
+    with pytest.raises(AmountNotSupported):
+        refund(shop.seller, checkout.order, amount=Money("0.001", "KWD"), reason="x")
+    rest = refund(shop.seller, checkout.order, reason="x")
+    assert (rest.amount, rest.state) == (Money("29.000", "KWD"), RefundStatus.SUCCEEDED)
+    assert not shop.owns(book)

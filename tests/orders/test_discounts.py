@@ -333,3 +333,15 @@ def test_bad_input_is_named(shop: Shop, field: str, given: dict[str, object]) ->
         shop.store.orders.add_discount(shop.seller, **terms)  # type: ignore[arg-type]
     assert set(caught.value.fields) == {field}
     assert shop.count("discounts") == 0
+
+
+def test_a_repeated_checkout_finds_its_order_after_its_code_was_retired(shop: Shop) -> None:
+    book, discount = shop.product(), offer(shop)
+    terms = {"discount": "spring", "return_url": RETURN, "idempotency_key": "once"}
+    first = shop.store.orders.checkout(shop.buyer, [book], **terms)  # type: ignore[arg-type]
+    shop.store.orders.retire_discount(shop.seller, discount)
+    again = shop.store.orders.checkout(shop.buyer, [book], **terms)  # type: ignore[arg-type]
+    assert again.order.id == first.order.id
+    other = shop.store.users.register("other@example.com")
+    refused(lambda: shop.store.orders.checkout(other, [book], discount="spring", return_url=RETURN))
+    refused(lambda: shop.store.orders.quote(shop.buyer, [book], discount="spring"))

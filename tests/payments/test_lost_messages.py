@@ -7,7 +7,6 @@ twice and in any order; in the last none does, and ``reconcile`` asks.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import cache
@@ -27,13 +26,13 @@ from digistore.orders import Checkout
 from digistore.settings import Settings
 from digistore.testing import FrozenClock, check_invariants
 from tests.conftest import RETURN
+from tests.extent import extent
 from tests.payments.end_state import access, end_state
 from tests.payments.memory import MemoryShop, Saved, broken_promises, load, migrated, open_store
 
 pytestmark = pytest.mark.long
 
-# A life takes a second, lived in three ways: before a release, DIGISTORE_LIVES=500.
-LIVES = int(os.environ.get("DIGISTORE_LIVES", "60"))
+LIVES = extent(25, 500)
 PARTS = ("1.00", "5.00", "14.00")
 OK = 200
 

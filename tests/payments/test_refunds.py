@@ -7,10 +7,17 @@ from typing import Any
 import pytest
 
 from digistore import SYSTEM, Effect, Money
-from digistore.errors import Forbidden, Invalid, NotFound, NotRefundable
+from digistore.errors import (
+    Forbidden,
+    GatewayConfigError,
+    IdempotencyConflict,
+    Invalid,
+    NotFound,
+    NotRefundable,
+)
 from digistore.gateways.sandbox.controls import FaultName
 from digistore.orders import Checkout
-from tests.conftest import RETURN, Shop
+from tests.conftest import RETURN, OpenStore, Shop
 from tests.payments.asking import (
     access,
     action,
@@ -459,3 +466,53 @@ def test_what_was_refused_may_be_asked_again(shop: Shop) -> None:
         shop.clock.go(minutes=1)
         shop.store.payments.resolve(shop.operator, asked, choice="keep", reason="too late")
     assert waiting(shop) == []
+
+
+@pytest.mark.parametrize("fault", ["timeout", "lost_reply", "server_error", "rate_limit"])
+def test_a_refund_that_is_asked_again_under_its_key_moves_once(
+    shop: Shop, fault: FaultName
+) -> None:
+    checkout = shop.buy(shop.product())
+    shop.sandbox.fail_next(fault, method="refund")
+    first = refund(shop, checkout.order, "10.00", idempotency_key="form-7")
+    again = refund(shop, checkout.order, "10.00", idempotency_key="form-7")
+    shop.clock.go(hours=1)
+    shop.store.run_due()
+    assert again.id == first.id
+    assert given_back(shop, checkout) == [(1000, "succeeded")]
+    assert refund(shop, checkout.order, "10.00", idempotency_key="form-7").state == "succeeded"
+    assert refund(shop, checkout.order, "10.00", idempotency_key="form-8").id != first.id
+
+
+def test_a_key_of_a_refund_stands_for_one_amount_and_line_of_one_order(shop: Shop) -> None:
+    checkout, other = three_lines(shop, "9.00", "9.00"), shop.buy(shop.product("Z"))
+    first, second = checkout.order.lines
+    made = refund(shop, first, idempotency_key="once")
+    assert refund(shop, first, idempotency_key="once").id == made.id
+    for what, amount in ((second, None), (first, "1.00"), (checkout.order, "1.00")):
+        with pytest.raises(IdempotencyConflict):
+            refund(shop, what, amount, idempotency_key="once")
+    assert refund(shop, other.order, "1.00", idempotency_key="once").id != made.id
+    assert given_back(shop, checkout) == [(900, "succeeded")]
+
+
+@pytest.mark.parametrize("key", ["", " ", "x" * 201, "\n", "\u00e9", 7])
+def test_a_key_of_a_refund_is_printable_ascii(shop: Shop, key: Any) -> None:
+    checkout = shop.buy(shop.product())
+    with pytest.raises(Invalid):
+        refund(shop, checkout.order, idempotency_key=key)
+    assert states(shop) == []
+
+
+def test_nothing_is_kept_of_a_refund_by_a_gateway_that_is_gone(
+    shop: Shop, open_store: OpenStore
+) -> None:
+    """It raised, was kept all the same, and moved money when the gateway was back."""
+    checkout = shop.buy(shop.product())
+    without = open_store(gateways=[])
+    for _ in range(2):
+        with pytest.raises(GatewayConfigError, match="no gateway named sandbox"):
+            without.payments.refund(shop.seller, checkout.order, amount=usd("10.00"), reason="x")
+    assert states(shop) == []
+    (sign,) = without.doctor().warnings
+    assert sign.startswith("1 payments came by the gateway sandbox, which is not configured")

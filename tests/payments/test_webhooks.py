@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from digistore.blocking import run
-from digistore.errors import GatewayUnavailable, InvalidSignature, MalformedEvent, NotFound
+from digistore.errors import (
+    GatewayUnavailable,
+    Invalid,
+    InvalidSignature,
+    MalformedEvent,
+    NotFound,
+)
 from digistore.gateways.sandbox import SandboxGateway
 from digistore.payments import WebhookResult
 from digistore.testing import FrozenClock
@@ -219,6 +225,18 @@ def test_one_event_id_with_two_contents_is_put_before_an_operator(shop: Shop) ->
     assert waiting(shop) == []
 
 
+def test_a_second_content_of_what_is_not_settled_yet_is_settled_too(shop: Shop) -> None:
+    """A first delivery met a fault; what was sent again, a little different, was swallowed."""
+    book = shop.product()
+    paid = shop.sandbox.pay(shop.checkout(book))
+    shop.sandbox.fail_next("server_error", method="fetch")
+    assert shop.deliver(paid).status == 503
+    assert shop.deliver(altered(shop, paid, created=1)).result is WebhookResult.SETTLED
+    assert access(shop, book) == "live"
+    assert waiting(shop) == ["event_conflict"]
+    assert shop.deliver(paid).result is WebhookResult.REPEATED
+
+
 def test_a_message_lies_and_the_gateway_tells_the_truth(shop: Shop) -> None:
     """W5: a signature says who speaks, not what is true."""
     book = shop.product()
@@ -340,3 +358,46 @@ def test_what_is_no_message_of_ours_is_never_stored_for_later(patient: Shop) -> 
     with pytest.raises(InvalidSignature):
         patient.deliver((body, {}))
     assert inbox(patient) == []
+
+
+class FrameworkHeaders:
+    """As Werkzeug and Starlette have them: no mapping, and a name may come several times."""
+
+    def __init__(self, *pairs: tuple[str, str]) -> None:
+        self.pairs = pairs
+
+    def items(self) -> list[tuple[str, str]]:
+        return list(self.pairs)
+
+
+def test_headers_are_taken_as_a_framework_has_them(shop: Shop) -> None:
+    book = shop.product()
+    body, headers = shop.sandbox.pay(shop.checkout(book))
+    given = FrameworkHeaders(("Cookie", "a"), ("Cookie", "b"), *headers.items())
+    assert shop.store.payments.handle_webhook("sandbox", body, given).status == 200
+    assert access(shop, book) == "live"
+
+
+def test_a_signature_that_comes_twice_is_none(shop: Shop) -> None:
+    body, headers = shop.sandbox.pay(shop.checkout(shop.product()))
+    with pytest.raises(InvalidSignature):
+        shop.store.payments.handle_webhook(
+            "sandbox", body, FrameworkHeaders(*headers.items(), *headers.items())
+        )
+    assert inbox(shop) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "field"),
+    [
+        ("text", {}, "body"),
+        (None, {}, "body"),
+        (b"{}", None, "headers"),
+        (b"{}", [("a", "b")], "headers"),
+        (b"{}", {b"a": "b"}, "headers"),
+    ],
+)
+def test_what_is_no_request_is_invalid(shop: Shop, body: Any, headers: Any, field: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        shop.store.payments.handle_webhook("sandbox", body, headers)
+    assert caught.value.fields == {field: "wrong_type"}

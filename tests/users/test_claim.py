@@ -52,12 +52,26 @@ def test_all_guests_of_an_address_and_their_gifts_move_together(shop: Shop) -> N
     assert len(list(shop.store.orders.my_orders(ada))) == 2  # a gift's order is its buyer's
 
 
-def test_without_a_user_the_one_who_logs_in_by_the_address_claims(shop: Shop) -> None:
-    book = shop.product()
+def test_without_a_user_the_one_who_proved_the_address_claims(shop: Shop) -> None:
+    book, users = shop.product(), shop.store.users
+    ada = users.register(ADDRESS)
+    users.claim_verified(SYSTEM, ada, ADDRESS)
     shop.buy(book, guest(shop))
-    ada = shop.store.users.register(ADDRESS)
-    assert shop.store.users.claim(None, ADDRESS, shop.store.users.start_claim(ADDRESS)).id == ada.id
+    assert users.claim(None, ADDRESS, users.start_claim(ADDRESS)).id == ada.id
     assert shop.store.entitlements.check(ada, book)
+
+
+def test_who_merely_typed_an_address_gets_nothing_of_its_owner(shop: Shop) -> None:
+    """An account made in advance with somebody's address must not receive what is theirs."""
+    book, users = shop.product(), shop.store.users
+    stranger = users.register(ADDRESS)
+    shop.buy(book, guest(shop))
+    owner = users.claim(None, ADDRESS, users.start_claim(ADDRESS))
+    assert owner.id != stranger.id
+    assert owner.email == ADDRESS
+    assert shop.store.entitlements.check(owner, book)
+    assert not shop.store.entitlements.check(stranger, book)
+    assert users.claim(None, ADDRESS, users.start_claim(ADDRESS)).id == owner.id
 
 
 def test_a_code_is_good_once_for_an_hour_and_until_the_next(shop: Shop) -> None:
@@ -247,3 +261,25 @@ def test_the_limit_of_tries_is_per_hour_from_the_first(shop: Shop) -> None:
     with pytest.raises(TooManyAttempts) as caught:
         shop.store.users.claim(None, ADDRESS, "0000-0000-0000")
     assert caught.value.retry_at - shop.clock() <= timedelta(minutes=10)
+
+
+@pytest.mark.parametrize(
+    ("bought", "claimed"),
+    [
+        ("anna@straße.de", "anna@strasse.de"),
+        ("anna@xn--strae-oqa.de", "anna@strasse.de"),
+        ("maße@example.com", "masse@example.com"),
+        ("\u03c3@example.com", "\u03c2@example.com"),
+        ("\u017fue@example.com", "sue@example.com"),
+    ],
+)
+def test_two_mailboxes_that_look_alike_are_two(shop: Shop, bought: str, claimed: str) -> None:
+    """What one person bought was moved to whoever owns the other mailbox."""
+    book, users = shop.product(), shop.store.users
+    buyer = guest(shop, bought)
+    shop.buy(book, buyer)
+    other = users.claim(None, claimed, users.start_claim(claimed))
+    assert not shop.store.entitlements.check(other, book)
+    assert shop.store.entitlements.check(buyer, book)
+    owner = users.claim(None, bought, users.start_claim(bought))
+    assert shop.store.entitlements.check(owner, book)

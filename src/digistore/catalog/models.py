@@ -8,7 +8,7 @@ from typing import Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from digistore.fields import Metadata, Model
+from digistore.fields import Given, Metadata, Model
 from digistore.files import ScanResult
 from digistore.ids import (
     CategoryId,
@@ -55,8 +55,12 @@ class ProductCategory(Model):
     position: int = 0
 
 
-class PayWhatYouWant(Model):
-    """A price that the buyer names within bounds, all in one currency."""
+class PayWhatYouWant(Given):
+    """A price that the buyer names within bounds, all in one currency.
+
+    Raises:
+        Invalid: the bounds are below zero, out of order, or of several currencies.
+    """
 
     minimum: Money
     suggested: Money | None = None

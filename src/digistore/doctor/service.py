@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from digistore.doctor import (
@@ -56,9 +57,10 @@ CHECKS: tuple[Check, ...] = tuple(
 class Doctor:
     """Checks every promise of a store that can be checked, by reading only."""
 
-    def __init__(self, database: Database) -> None:
-        """Examine *database*."""
+    def __init__(self, database: Database, gateways: Collection[str]) -> None:
+        """Examine *database*, of a store that has *gateways* by these names."""
         self._database = database
+        self._gateways = gateways
 
     async def examine(self) -> DoctorReport:
         """Look at all rows at one moment, a bounded part of them at a time.
@@ -70,7 +72,7 @@ class Doctor:
 
     async def _look(self, reader: Reader) -> DoctorReport:
         findings: list[Finding] = []
-        warnings = await signs(reader, self._database.clock())
+        warnings = await signs(reader, self._database.clock(), self._gateways)
         for check in CHECKS:
             found = await _found(check, reader)
             findings += found[:MOST]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -40,10 +41,32 @@ _CODES = text(
 )
 
 
-async def signs(reader: Reader, now: datetime) -> list[str]:
-    """Return what an operator should look at."""
+_GATEWAYS = text(
+    """
+    SELECT gateway, COUNT(*) AS many FROM digistore_payments WHERE captured > 0
+    GROUP BY gateway ORDER BY gateway
+    """
+)
+_WITHOUT_CONFIGURATION = ("external", "free")
+
+
+async def signs(reader: Reader, now: datetime, gateways: Collection[str]) -> list[str]:
+    """Return what an operator should look at; *gateways* are those that are configured."""
     found = [await _silence(reader, now), await _undecided(reader)]
-    return [*(sign for sign in found if sign), *await _crowded(reader)]
+    return [
+        *(sign for sign in found if sign),
+        *await _gone(reader, {*gateways, *_WITHOUT_CONFIGURATION}),
+        *await _crowded(reader),
+    ]
+
+
+async def _gone(reader: Reader, known: Collection[str]) -> list[str]:
+    return [
+        f"{row.many} payments came by the gateway {row.gateway}, which is not configured: their"
+        " refunds and disputes are not seen, and nothing of theirs can be given back"
+        for row in await reader.rows(_GATEWAYS)
+        if row.gateway not in known
+    ]
 
 
 async def _silence(reader: Reader, now: datetime) -> str | None:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from typing import Self
 
-from digistore.errors import DamagedFile
+from digistore.errors import Busy, DamagedFile
 from digistore.files.backend import ByteSource, busy_if_down
 from digistore.files.models import Verdict
 from digistore.files.rules import CHUNK
@@ -95,6 +95,12 @@ class BlobReader:
         self._conclude(verdict)
         if self._damaged:
             raise damaged()
+
+
+def unreadable() -> Busy:
+    """Make the error for stored bytes that cannot be read to their end now."""
+    message = "the stored file cannot be read now; the call may be repeated"
+    return Busy(message)
 
 
 def damaged() -> DamagedFile:

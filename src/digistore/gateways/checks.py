@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from digistore.errors import AmountNotSupported, GatewayRejected
-from digistore.gateways.port import CheckoutRequest, MoneyRules
+from digistore.gateways.port import CheckoutLine, CheckoutRequest, MoneyRules
 from digistore.money import Money
 
 
@@ -30,3 +32,16 @@ def check_sums(request: CheckoutRequest) -> None:
         raise GatewayRejected("the lines do not sum to the total", provider_code="lines")
     if request.split is not None and not Money.zero(total.currency) <= request.split.fee <= total:
         raise GatewayRejected("the fee is below zero or above the total", provider_code="split")
+
+
+def in_payable_lines(request: CheckoutRequest, rules: MoneyRules) -> CheckoutRequest:
+    """Return *request* with one line instead of several that the provider cannot write down.
+
+    A discount is spread by the smallest unit of a currency; where a provider takes hundreds or tens
+    of it, only the sum can be told.
+    """
+    step = rules.steps.get(request.total.currency, 1)
+    if all(line.total.amount % step == 0 for line in request.lines):
+        return request
+    titles = ", ".join(line.title for line in request.lines if line.total)
+    return replace(request, lines=(CheckoutLine(titles, request.total),))

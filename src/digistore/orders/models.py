@@ -7,9 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, TypeAlias
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from digistore.fields import Country, Line, Metadata, Model, Ref, Text, Time, Title
+from digistore.fields import Country, Given, Line, Metadata, Model, Ref, Text, Time, Title
 from digistore.ids import OrderId, OrderLineId, ProductId, UserId
 from digistore.money import Money
 from digistore.orders.kinds import Kind, Outcome
@@ -25,10 +25,12 @@ class OrderState(StrEnum):
     CANCELED = "canceled"
 
 
-class Billing(Model):
-    """Who pays, as it stands on the receipt; ``country`` is ISO 3166-1 alpha-2."""
+class Billing(Given):
+    """Who pays, as it stands on the receipt; ``country`` is ISO 3166-1 alpha-2.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    Raises:
+        Invalid: a field cannot be used.
+    """
 
     name: Title
     country: Country
@@ -39,13 +41,14 @@ class Billing(Model):
     evidence: tuple[Line, ...] = Field(default=(), max_length=5)
 
 
-class Consent(Model):
+class Consent(Given):
     """What the buyer agreed to.
 
     *kind* is ``terms``, ``immediate_access`` or ``immediate_service``.
-    """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    Raises:
+        Invalid: a field cannot be used.
+    """
 
     kind: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{0,39}$")]
     text: Annotated[Text, Field(min_length=1, max_length=10_000)]

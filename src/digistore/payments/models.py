@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from digistore.fields import Model
 from digistore.gateways import DisputeState
@@ -202,6 +202,13 @@ class Action(Model):
     def hint(self) -> str:
         """What to do next, in plain words; they follow from the kind and are stored nowhere."""
         return HINTS[self.kind]
+
+
+class Headers(Protocol):
+    """Names and texts of a request's headers: a mapping, or what Werkzeug and Starlette have."""
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """Return pairs of names and texts; a name may come several times."""
 
 
 class WebhookResult(StrEnum):

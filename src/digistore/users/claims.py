@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, or_, select, update
 
 from digistore.errors import Invalid
 from digistore.events import ClaimStarted
@@ -89,7 +89,7 @@ class Claims:
         digests = self._signer.digests(normal_typed(code))
 
         async def work(tx: Transaction) -> str:
-            to = user_id or await _log_in(tx, address)
+            to = user_id or await _prover(tx, address)
             taken = await tx.first(
                 update(claims)
                 .where(
@@ -137,15 +137,29 @@ class Claims:
         return self._signer.digests(f"address:{email}")[0]
 
 
-async def _log_in(tx: Transaction, address: str) -> str:
-    """Return who logs in by an address that was proved, made if there is nobody."""
+async def _prover(tx: Transaction, address: str) -> str:
+    """Return who has proved an address before, else a new customer who has just done so.
+
+    Who merely typed it when registering may be anybody: they claim as themselves, logged in.
+    """
+    login = login_form(address)
+    row = await tx.first(
+        select(users.c.id)
+        .where(
+            or_(users.c.login_email == login, users.c.email == address),
+            users.c.email_verified_at.is_not(None),
+            users.c.guest_email.is_(None),
+            users.c.status == UserStatus.ACTIVE,
+        )
+        .order_by(users.c.login_email.is_(None), users.c.created_at, users.c.id)
+    )
+    if row is not None:
+        return str(row.id)
     made = await add_user(tx, "claim", email=address, login=address, verified_at=tx.now)
-    if made is not None:
-        return str(made.id)
-    row = await tx.first(select(users.c.id).where(users.c.login_email == login_form(address)))
-    if row is None:
+    made = made or await add_user(tx, "claim", email=address, verified_at=tx.now)
+    if made is None:
         raise AssertionError
-    return str(row.id)
+    return made.id
 
 
 async def _guests(tx: Transaction, to: str, email: str) -> list[str]:

@@ -129,7 +129,8 @@ class AsyncUsers:
         user has already waits as standby, and its money is put before an operator.
 
         Args:
-            user: who claims; ``None``: whoever logs in by *email*, made if there is nobody.
+            user: who claims; ``None``: who has proved *email* before, else a new customer. An
+                account that merely typed it is not taken: anybody may have made it.
             email: the address that :meth:`start_claim` was called with.
             code: what came by mail.
 

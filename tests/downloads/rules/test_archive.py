@@ -94,6 +94,11 @@ def test_the_same_files_give_the_same_bytes_and_others_another_tag() -> None:
         assert archive(other)[0].etag != first[0].etag
 
 
+def test_files_that_only_their_sha256_tells_apart_have_another_tag() -> None:
+    one, other = (layout([Entry("a.txt", 4, 7, digit * 64)]) for digit in "ab")
+    assert one.etag != other.etag
+
+
 def test_names_differ_in_every_file_system() -> None:
     names = ["a.txt", "A.TXT", "../a.txt", "a (2).txt", "b", "B", "\u202ea.txt", ""]
     assert unique_names(names) == (

@@ -122,10 +122,11 @@ class Releasing:
         return await editions.load_release(self._database, release_id)
 
     async def publish(self, actor: Actor, release: ReleaseRef) -> Release:
-        """Publish a draft; one that is published stays.
+        """Publish a draft, whose files are read again before; one that is published stays.
 
         Raises:
             InvalidTransition: it was yanked, or a scanner has not found all of its files clean.
+            DamagedFile: the stored bytes of a file are not what was uploaded.
         """
         acting, found = await self._own_release(actor, release)
 
@@ -133,6 +134,8 @@ class Releasing:
             await rows.change(tx, acting, "publish", found.product_id)
             await editions.publish(tx, acting, await editions.load_release(tx, found.id))
 
+        if found.status is ReleaseStatus.DRAFT:
+            await self._files.check([file.sha256 for file in found.files])
         if found.status is not ReleaseStatus.PUBLISHED:
             await self._database.transact(work)
         return await editions.load_release(self._database, found.id)
@@ -238,12 +241,18 @@ class Releasing:
                 files[name], max_bytes=min(left, self._settings.max_file_bytes)
             )
             left -= blob.size
-            media_type = media_type_of(name, blob.media_type)
+            media_type = self._allowed(media_type_of(name, blob.media_type))
             scan = await self._files.scan(blob)
             if scan is ScanResult.INFECTED:
                 raise Invalid("a scanner refuses this file", fields={"file": "infected"})
             stored.append(editions.NewFile(name, media_type, blob, scan, recipes.get(name)))
         return stored
+
+    def _allowed(self, media_type: str) -> str:
+        allowed, denied = self._settings.allowed_media_types, self._settings.denied_media_types
+        if media_type in denied or (allowed and media_type not in allowed):
+            raise Invalid("this shop does not sell such files", fields={"file": "type_refused"})
+        return media_type
 
     def _checked_recipes(
         self, personal: Mapping[str, str] | None, names: Iterable[str]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from digistore.catalog import ReleaseFile
 from digistore.clock import to_micros
@@ -16,8 +16,7 @@ SHORTEST_LINK = timedelta(minutes=1)
 LONGEST_LINK = timedelta(days=7)
 
 
-@dataclass(frozen=True, slots=True)
-class TokenFields:
+class TokenFields(NamedTuple):
     """What a token says.
 
     *holder* is a purchase, or the user of a preview; *item* a file or a release.

@@ -16,7 +16,7 @@ from digistore.errors import (
     GatewayRejected,
     Unsupported,
 )
-from digistore.gateways.checks import check_amount, check_sums
+from digistore.gateways.checks import check_amount, check_sums, in_payable_lines
 from digistore.gateways.paypal import settings
 from digistore.gateways.paypal.certificates import Verifier
 from digistore.gateways.paypal.client import Call, Client, path_to
@@ -196,7 +196,8 @@ class PayPalGateway:
             raise GatewayConfigError(message)
         check_amount("PayPal", request.total, self._profile.money)
         check_sums(request)
-        body, key = order_body(request, self._extra), key_of(request.idempotency_key)
+        payable = in_payable_lines(request, self._profile.money)
+        body, key = order_body(payable, self._extra), key_of(request.idempotency_key)
         order = await self._client.ask(Call("POST", ORDERS, "checkout", body=body, key=key))
         if "amount" not in unit_of(order):  # a minimal answer, although more was asked for
             order = await self._order(id_of(order))

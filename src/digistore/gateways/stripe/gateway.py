@@ -17,7 +17,7 @@ from digistore.errors import (
     MalformedEvent,
     Unsupported,
 )
-from digistore.gateways.checks import check_amount, check_sums
+from digistore.gateways.checks import check_amount, check_sums, in_payable_lines
 from digistore.gateways.port import (
     JSON,
     Cap,
@@ -44,7 +44,6 @@ from digistore.gateways.stripe.events import EVENTS, hint_of, merged, read_event
 from digistore.gateways.stripe.money import MONEY_RULES
 from digistore.gateways.stripe.requests import (
     check_extra,
-    check_lines,
     refund_params,
     session_params,
 )
@@ -192,9 +191,9 @@ class StripeGateway:
             raise GatewayConfigError(message)
         check_amount("Stripe", request.total, self._profile.money)
         check_sums(request)
-        check_lines(request.lines, self._profile.money)
+        payable = in_payable_lines(request, self._profile.money)
         params = cast(
-            "SessionCreateParams", session_params(request, self._tax_behavior, self._extra)
+            "SessionCreateParams", session_params(payable, self._tax_behavior, self._extra)
         )
         key = request.idempotency_key
         session = await self._client.ask(

@@ -6,11 +6,11 @@ alone, never from the time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from digistore.errors import AmountNotSupported, ConfigError, GatewayRejected, Invalid
-from digistore.gateways.port import JSON, CheckoutLine, CheckoutRequest, MoneyRules, RefundRequest
+from digistore.gateways.port import JSON, CheckoutLine, CheckoutRequest, RefundRequest
 from digistore.gateways.stripe.money import to_wire
 from digistore.gateways.stripe.names import marks
 from digistore.money import Money
@@ -106,18 +106,6 @@ def refund_params(request: RefundRequest, namespace: str) -> dict[str, Any]:
         "metadata": marks(namespace, request.reference),
     }
     return params | ({"reason": request.reason} if request.reason in _TOLD_REASONS else {})
-
-
-def check_lines(lines: Iterable[CheckoutLine], rules: MoneyRules) -> None:
-    """Make sure that each line can be written down.
-
-    Raises:
-        AmountNotSupported: one cannot; carries what could, just below and above it.
-    """
-    for line in lines:
-        if line.total.amount % rules.steps.get(line.total.currency, 1):
-            message = f"Stripe cannot take a line of {line.total} (step)"
-            raise AmountNotSupported(message, nearest=rules.nearest(line.total))
 
 
 def _line(line: CheckoutLine, tax_behavior: str | None) -> dict[str, Any]:

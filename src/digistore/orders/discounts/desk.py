@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, true, update
 
 from digistore.audit import Change, record
 from digistore.catalog import ProductRef
@@ -146,7 +146,7 @@ class DiscountDesk:
         """Return *drafts* with what the seller's discount of this *code* takes off.
 
         With *now* the time and what is left count too; a checkout leaves both to the guarded
-        statements, as a repeat of it must find its order even after the discount is over.
+        statements, as a repeat must find its order even after the discount is over or retired.
 
         Raises:
             Invalid: it takes nothing off, for whatever reason; the try is counted.
@@ -155,7 +155,7 @@ class DiscountDesk:
         buyer_id = acting.user_id()
         await refuse_too_many(self._database, GUESSES, buyer_id)
         try:
-            offer = await self._offer(normal_code(code), seller_id)
+            offer = await self._offer(normal_code(code), seller_id, live=now is not None)
             if now is not None:
                 await self._refuse_used_up(offer, buyer_id, now)
             return discounted(drafts, offer, currency), offer
@@ -171,13 +171,16 @@ class DiscountDesk:
         """
         await spend_try(self._database, GUESSES, buyer_id)
 
-    async def _offer(self, code: str, seller_id: str | None) -> Offer:
+    async def _offer(self, code: str, seller_id: str | None, *, live: bool) -> Offer:
+        """Return the *live* discount of a code, or else the one that was retired last."""
         row = await self._database.first(
-            select(discounts).where(
+            select(discounts)
+            .where(
                 discounts.c.owner == (seller_id or HOUSE),
                 discounts.c.code == code,
-                discounts.c.live_key == 1,
+                discounts.c.live_key == 1 if live else true(),
             )
+            .order_by(discounts.c.live_key.is_(None), discounts.c.retired_at.desc())
         )
         if row is None:
             raise Unusable

@@ -38,7 +38,7 @@ class Receipt(Model):
         return self.document.number if self.document else None
 
     def html(self, texts: ReceiptTexts | None = None) -> str:
-        """Return the receipt as a page: see :meth:`ReceiptDocument.html`.
+        """Return the receipt as a page: see ``ReceiptDocument.html``.
 
         Raises:
             NotFound: it has not been issued yet.
@@ -46,7 +46,7 @@ class Receipt(Model):
         return self._issued().html(texts)
 
     def pdf(self, texts: ReceiptTexts | None = None, *, fonts: Sequence[str | Path] = ()) -> bytes:
-        """Return the receipt as a PDF file: see :meth:`ReceiptDocument.pdf`.
+        """Return the receipt as a PDF file: see ``ReceiptDocument.pdf``.
 
         Raises:
             NotFound: it has not been issued yet.

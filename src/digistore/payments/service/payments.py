@@ -29,6 +29,7 @@ from digistore.payments.models import (
     ActionRef,
     Choice,
     Confirmation,
+    Headers,
     OrderLineRef,
     Payment,
     ReconcileReport,
@@ -103,9 +104,7 @@ class AsyncPayments(Refunding):
             asker,
         )
 
-    async def handle_webhook(
-        self, gateway: str, body: bytes, headers: Mapping[str, str]
-    ) -> WebhookOutcome:
+    async def handle_webhook(self, gateway: str, body: bytes, headers: Headers) -> WebhookOutcome:
         """Take a provider's message in and settle what it hints at.  Host-only.
 
         Pass the raw body, before any framework has parsed it. Nothing in it is believed: the
@@ -114,7 +113,8 @@ class AsyncPayments(Refunding):
         Args:
             gateway: the configured name.
             body: at most 1 MiB.
-            headers: the request's headers, names in any case.
+            headers: the request's headers as its framework has them, names in any case; or any
+                mapping of names to texts.
 
         Returns:
             What to answer: 200, or 503 for "stored, but the gateway could not be asked". With

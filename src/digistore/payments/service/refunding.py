@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -9,12 +10,12 @@ from sqlalchemy import select
 
 from digistore.errors import Forbidden, Invalid, NotFound, NotRefundable
 from digistore.events import RefundRequested
-from digistore.fields import Input, Reason, checked
+from digistore.fields import AsciiKey, Input, Reason, checked
 from digistore.ids import EventId, OrderId, UserId
 from digistore.money import Money
 from digistore.orders import Order, OrderRef, OrderState
 from digistore.outbox import announce
-from digistore.payments.book import Book
+from digistore.payments.book import Book, RefundFacts
 from digistore.payments.models import Action, ActionKind, OrderLineRef, Refund
 from digistore.payments.service.elsewhere import Returned, ReturnedInput, give_back
 from digistore.payments.service.lookup import (
@@ -23,7 +24,13 @@ from digistore.payments.service.lookup import (
     refund_of,
     refuse_returned,
 )
-from digistore.payments.service.refunds import Refunder, RefundWish, checked_amount, request
+from digistore.payments.service.refunds import (
+    Refunder,
+    RefundWish,
+    checked_amount,
+    repeated,
+    request,
+)
 from digistore.payments.tables import payments, refunds
 from digistore.settings import Effect
 from digistore.users import Acting, Actor, AsyncUsers, UserRef
@@ -35,6 +42,10 @@ if TYPE_CHECKING:
 
 class _ReasonInput(Input):
     reason: Reason
+
+
+class _RefundInput(_ReasonInput):
+    idempotency_key: AsciiKey | None = None
 
 
 class Refunding:
@@ -57,11 +68,14 @@ class Refunding:
         amount: Money | None = None,
         reason: str,
         access: Effect | None = None,
+        idempotency_key: str | None = None,
     ) -> Refund:
         """Give back what was paid for an order or one line of it, or *amount* of that.
 
         Wherever this is interrupted, the money moves at most once: a refund whose outcome nobody
-        knows stays ``unknown`` until ``reconcile`` has asked the gateway.
+        knows stays ``unknown``, and one that the gateway had no time for ``requested``, until
+        ``reconcile`` has asked the gateway; look at the ``state``. The same call again is one more
+        refund, unless it has the same *idempotency_key*: that returns the first one.
 
         Args:
             actor: the product's seller, an operator or ``SYSTEM``.
@@ -69,26 +83,36 @@ class Refunding:
             amount: above zero; by default all that is left.
             reason: for the books.
             access: what a partial refund does to access; by default the order's policy says.
+            idempotency_key: 1 to 200 printable ASCII characters, for this order.
 
         Raises:
+            IdempotencyConflict: the key stands for another amount or line.
             NotRefundable: not paid, in dispute, above what is left, or paid elsewhere.
             Forbidden: the buyer, who may ``request_refund``.
             NotFound: no such order, or not theirs to see.
-            GatewayError: the gateway refused; nothing moved.
+            GatewayConfigError: the payment's gateway is not configured; nothing is stored.
+            GatewayError, AmountNotSupported: the gateway refused; nothing moved.
         """
         acting, found, line_id = await self._refundable_by(actor, order_or_line)
+        given = checked(_RefundInput, reason=reason, idempotency_key=idempotency_key)
         wish = RefundWish(
             line_id=line_id,
             amount=checked_amount(amount),
-            reason=checked(_ReasonInput, reason=reason).reason,
+            reason=given.reason,
             access=_effect(access),
+            key=_key(found.id, given.idempotency_key),
         )
-        made = await self._settle.apply(
-            found.id, None, lambda book: request(book, wish), acting.label, "refund"
-        )
-        if made is None:
-            raise AssertionError
-        return await self._send(made.id)
+
+        def ask(book: Book) -> RefundFacts | None:
+            if repeated(book, wish):
+                return None
+            made = request(book, wish)
+            self._refunder.check_gateway(made.gateway)
+            return made
+
+        made = await self._settle.apply(found.id, None, ask, acting.label, "refund")
+        refund_id = await self._by_key(wish.key) if made is None else made.id
+        return await self._send(refund_id)
 
     async def request_refund(
         self, buyer: UserRef, order_or_line: OrderRef | OrderLineRef, *, reason: str
@@ -190,6 +214,12 @@ class Refunding:
             )
         raise _unseen(found, line_id)
 
+    async def _by_key(self, key: str | None) -> str:
+        row = await self._database.first(select(refunds.c.id).where(refunds.c.key == key))
+        if row is None:
+            raise AssertionError
+        return str(row.id)
+
     async def _send(self, refund_id: str) -> Refund:
         error = await self._refunder.send(refund_id)
         if error is not None:
@@ -200,6 +230,13 @@ class Refunding:
 def _unseen(order: Order, line_id: str | None) -> NotFound:
     """Make the error that an unknown order, or line, gives as well."""
     return NotFound("order", order.id) if line_id is None else NotFound("order line", line_id)
+
+
+def _key(order_id: str, key: str | None) -> str | None:
+    """Return the key under which a refund is kept and sent: short, whatever the caller's is."""
+    if key is None:
+        return None
+    return f"rf:{order_id}:{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
 
 def _effect(access: Effect | None) -> Effect | None:

@@ -12,12 +12,14 @@ from sqlalchemy import select, update
 from digistore.blocking import port
 from digistore.database import AnyRow
 from digistore.errors import (
+    AmountNotSupported,
     CheckoutNotFound,
     DigistoreError,
     GatewayConfigError,
     GatewayError,
     GatewayRateLimited,
     GatewayUnavailable,
+    IdempotencyConflict,
     Invalid,
     NotRefundable,
 )
@@ -92,6 +94,21 @@ def request(book: Book, wish: RefundWish) -> RefundFacts:
     return reserve(book, payment, amount.amount, wish, lines)
 
 
+def repeated(book: Book, wish: RefundWish) -> bool:
+    """Say whether a refund was asked for before, under the same key.
+
+    Raises:
+        IdempotencyConflict: it was of another amount, or of other lines.
+    """
+    known = next((one for one in book.refunds if one.key == wish.key), None)
+    if known is None or wish.key is None:
+        return False
+    amount = Money.from_minor(known.amount, known.currency)
+    if wish.amount not in {None, amount} or (wish.line_id and set(known.lines) != {wish.line_id}):
+        raise IdempotencyConflict(wish.key)
+    return True
+
+
 def reserve(
     book: Book,
     payment: PaymentFacts,
@@ -157,6 +174,15 @@ class Refunder:
         self._gateways = gateways
         self._settle = settle
 
+    def check_gateway(self, name: str) -> None:
+        """Make sure that refunds can be sent to the gateway of that *name*.
+
+        Raises:
+            GatewayConfigError: there is none any more.
+        """
+        if name != "free" and name not in self._gateways:
+            raise _not_configured(name)
+
     async def send(self, refund_id: str) -> DigistoreError | None:
         """Have the gateway do a refund that was requested; one that is answered stays.
 
@@ -174,8 +200,7 @@ class Refunder:
         gateway = self._gateways.get(refund.gateway)
         if gateway is None:
             await self._database.transact(lambda tx: _wait(tx, refund, unknown=False))
-            message = f"no gateway named {refund.gateway} is configured"
-            return GatewayConfigError(message)
+            return _not_configured(refund.gateway)
         age: timedelta = self._database.clock() - refund.created_at
         if age > gateway.profile.key_ttl - KEY_MARGIN and refund.state == RefundStatus.UNKNOWN:
             return await self._look_for(gateway, refund)
@@ -203,7 +228,7 @@ class Refunder:
             unknown = isinstance(error, GatewayUnavailable)
             await self._database.transact(lambda tx: _wait(tx, refund, unknown=unknown))
             return None
-        except (GatewayError, NotRefundable, CheckoutNotFound) as error:
+        except (GatewayError, AmountNotSupported, NotRefundable, CheckoutNotFound) as error:
             await self._reject(refund, "refused", error)
             return error
         await self._settle.settle(_told(refund, snapshot), 0, "refund")
@@ -255,6 +280,11 @@ class Refunder:
             .join(payments, payments.c.id == refunds.c.payment_id)
             .where(refunds.c.id == refund_id)
         )
+
+
+def _not_configured(name: str) -> GatewayConfigError:
+    message = f"no gateway named {name} is configured; keep it until all its money is settled"
+    return GatewayConfigError(message)
 
 
 def _told(refund: AnyRow, snapshot: RefundSnapshot) -> PaymentSnapshot:

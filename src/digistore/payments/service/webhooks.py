@@ -31,7 +31,7 @@ from digistore.gateways import (
 from digistore.orders.service.starting import next_try
 from digistore.orders.writes import take_ticket
 from digistore.payments.book import Book
-from digistore.payments.models import ActionKind, WebhookOutcome, WebhookResult
+from digistore.payments.models import ActionKind, Headers, WebhookOutcome, WebhookResult
 from digistore.payments.reading import find_attempt
 from digistore.payments.service.asking import Asker
 from digistore.payments.tables import payments, provider_events
@@ -46,12 +46,17 @@ OK, LATER = 200, 503
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A message that is in the inbox; ``ticket`` is drawn where the attempt is known."""
+    """A message that is in the inbox.
+
+    *ticket* is drawn where the attempt is known; *conflicts* says that its id came before, with
+    other content.
+    """
 
     id: str
     gateway: str
     hint: Hint
     ticket: int | None
+    conflicts: bool = False
 
 
 class Inbox:
@@ -73,21 +78,16 @@ class Inbox:
         self._asker = asker
         self._only_stores = later
 
-    async def take(
-        self, gateway_name: str, body: bytes, headers: Mapping[str, str]
-    ) -> WebhookOutcome:
+    async def take(self, gateway_name: str, body: bytes, headers: Headers) -> WebhookOutcome:
         """Verify, store, fetch, settle, answer; see ``AsyncPayments.handle_webhook``."""
         gateway = self._gateways.get(gateway_name)
         if gateway is None:
             raise NotFound("gateway", gateway_name)
-        if not isinstance(body, bytes) or not isinstance(headers, Mapping):
-            raise Invalid(
-                "pass the raw body as bytes, and the headers as a mapping",
-                fields={"body": "wrong_type"},
-            )
+        if not isinstance(body, bytes):
+            raise Invalid("pass the raw body as bytes", fields={"body": "wrong_type"})
         if len(body) > LONGEST_BODY:
             raise MalformedEvent(f"a message has at most {LONGEST_BODY} bytes")
-        event = await port(gateway.parse_event(body, headers))
+        event = await port(gateway.parse_event(body, _one_each(headers)))
         profile = gateway.profile
         foreign = (
             not event.known
@@ -97,12 +97,13 @@ class Inbox:
         if foreign:  # refusing it would have it repeated for days
             return WebhookOutcome(status=OK, result=WebhookResult.IGNORED)
         known = await self._known(profile.name, event)
-        if known is not None and known.digest == event.digest and known.status != "received":
+        if known is not None and known.status != "received":
+            if known.digest != event.digest:
+                await self._flag(event)
             return WebhookOutcome(status=OK, result=WebhookResult.REPEATED)
         stored = await self._database.transact(lambda tx: _store(tx, profile.name, event))
-        if stored is None:
+        if stored.conflicts:  # it is a hint all the same, and nobody has settled the first one yet
             await self._flag(event)
-            return WebhookOutcome(status=OK, result=WebhookResult.REPEATED)
         if self._only_stores:
             return WebhookOutcome(status=OK, result=WebhookResult.STORED)
         return await self.work(stored)
@@ -189,8 +190,8 @@ class Inbox:
         await self._database.transact(lambda tx: _finish(tx, stored.id, status))
 
 
-async def _store(tx: Transaction, gateway: str, event: GatewayEvent) -> Stored | None:
-    """Store a message and draw its ticket; ``None`` if its id came with other content before."""
+async def _store(tx: Transaction, gateway: str, event: GatewayEvent) -> Stored:
+    """Store a message, unless it is here already, and draw its ticket."""
     statement = (
         insert(provider_events)
         .values(
@@ -213,12 +214,16 @@ async def _store(tx: Transaction, gateway: str, event: GatewayEvent) -> Stored |
     row = await tx.first(_row_of(gateway, event))
     if row is None:
         raise AssertionError
-    if row.digest != event.digest:
-        return None
     hint = event.hint
     attempt = await find_attempt(tx, gateway, hint.reference, hint.checkout_id)
     ticket = None if attempt is None else await take_ticket(tx, attempt.id)
-    return Stored(id=row.id, gateway=gateway, hint=hint, ticket=ticket)
+    return Stored(
+        id=row.id,
+        gateway=gateway,
+        hint=hint,
+        ticket=ticket,
+        conflicts=row.digest != event.digest,
+    )
 
 
 def _row_of(gateway: str, event: GatewayEvent) -> Any:  # noqa: ANN401  SQLAlchemy's own
@@ -233,12 +238,11 @@ def _row_of(gateway: str, event: GatewayEvent) -> Any:  # noqa: ANN401  SQLAlche
 async def _wake(tx: Transaction, gateway: str, event: GatewayEvent) -> None:
     """Store a hint, or have one that was done before asked about again."""
     stored = await _store(tx, gateway, event)
-    if stored is not None:
-        await tx.rows(
-            update(provider_events)
-            .where(provider_events.c.id == stored.id)
-            .values(status="received", next_check_at=tx.now, done_at=None)
-        )
+    await tx.rows(
+        update(provider_events)
+        .where(provider_events.c.id == stored.id)
+        .values(status="received", next_check_at=tx.now, done_at=None)
+    )
 
 
 async def _later(tx: Transaction, stored_id: str) -> None:
@@ -278,3 +282,19 @@ def hint_from_json(stored: Mapping[str, Any]) -> Hint:
         payment_id=stored["payment_id"],
         reference=stored["reference"],
     )
+
+
+def _one_each(headers: Headers) -> dict[str, str]:
+    """Return each header once; several of one name are a list (RFC 9110, 5.3).
+
+    Raises:
+        Invalid: these are no headers.
+    """
+    if not callable(getattr(headers, "items", None)):
+        raise Invalid("pass the headers of the request", fields={"headers": "wrong_type"})
+    found: dict[str, str] = {}
+    for name, value in headers.items():
+        if not isinstance(name, str):
+            raise Invalid("headers have names", fields={"headers": "wrong_type"})
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
