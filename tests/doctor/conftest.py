@@ -12,7 +12,7 @@ from digistore.gateways.sandbox import SandboxGateway
 from digistore.testing import FrozenClock
 from tests.conftest import SECRET, Shop
 from tests.doctor.plant import Told, without_constraints
-from tests.doctor.story import tell
+from tests.doctor.story import Licence, tell
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +28,7 @@ def told(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Told:
         gateways=[sandbox],
         secret=SECRET,
         clock=clock,
+        personalisers={"licence-1": Licence()},
     ) as store:
         return Told(path, tell(Shop(store, sandbox, clock)))
 

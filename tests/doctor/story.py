@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from digistore import SYSTEM, Money
+from digistore import SYSTEM, Money, Product, PurchasedProduct, User
 from digistore.catalog import PayWhatYouWant
+from digistore.downloads import DownloadPlan, DownloadRequest, Stream
 from digistore.events import OrderPaid
+from digistore.files import BlobReader
 from digistore.short_urls import Visit
 from tests.conftest import Shop
 from tests.doctor.teller import Teller
@@ -15,6 +17,13 @@ USD = "USD"
 def tell(shop: Shop) -> dict[str, str]:
     """Live through all of it; return names for the ids of what plants are put on."""
     return Story(shop).tell()
+
+
+class Licence:
+    """A recipe for a file of each buyer's own."""
+
+    def build(self, source: BlobReader, purchase: PurchasedProduct) -> bytes:
+        return source.read() + purchase.id.encode()
 
 
 class Story(Teller):
@@ -62,12 +71,28 @@ class Story(Teller):
         self.ids |= {"release": catalog.releases(None, self.book)[0].id}
         self.ids |= {"other_release": catalog.releases(None, self.song)[0].id}
 
+    def follow(self, buyer: User, product: Product, method: str) -> DownloadPlan:
+        """Follow a link from somewhere, counted only if bytes come."""
+        link = self.shop.store.downloads.link(buyer, product)
+        request = DownloadRequest(method, client="192.0.2.1")
+        return self.shop.store.downloads.plan(link.token, request)
+
     def paid(self) -> None:
         buyer, checkout = self.buy("paid", self.book, idempotency_key="once")
         self.shop.store.downloads.open(buyer, self.book).close()
         self.shop.clock.go(hours=1)
-        self.shop.store.downloads.open(buyer, self.book).close()
-        self.buy("free", self.gift)
+        plan = self.follow(buyer, self.book, "GET")
+        assert isinstance(plan.body, Stream)
+        plan.body.reader.close()
+        free, _ = self.buy("free", self.gift)
+        self.shop.store.catalog.release(
+            SYSTEM,
+            self.gift,
+            version="2.0",
+            files={"licence.txt": b"licence"},
+            personal={"licence.txt": "licence-1"},
+        )
+        assert self.follow(free, self.gift, "HEAD").status == 200
         self.buy("named", self.named, pay=Money("3.00", USD))
         self.buy("second", self.song, buyer=buyer)
         self.ids["buyer"] = buyer.id

@@ -18,7 +18,7 @@ from digistore.gateways.sandbox import SandboxGateway
 from digistore.testing import FrozenClock
 from tests.conftest import SECRET, OpenStore, Shop
 from tests.doctor.plant import Told, copy_of, examine, found_by, write
-from tests.doctor.story import tell
+from tests.doctor.story import Licence, tell
 
 PROVED = {  # I17, I18, I19, I27 and I31 are properties of histories
     *(f"I{number}" for number in range(1, 17)),
@@ -27,7 +27,10 @@ PROVED = {  # I17, I18, I19, I27 and I31 are properties of histories
 }
 
 
-def test_whatever_happens_in_a_shop_nothing_is_found(shop: Shop) -> None:
+def test_whatever_happens_in_a_shop_nothing_is_found(
+    open_store: OpenStore, sandbox: SandboxGateway, clock: FrozenClock
+) -> None:
+    shop = Shop(open_store(personalisers={"licence-1": Licence()}), sandbox, clock)
     tell(shop)
     report = shop.store.doctor()
     assert report.findings == ()
