@@ -14,7 +14,6 @@ from sqlalchemy.sql.elements import ClauseElement
 
 from digistore.errors import Invalid
 
-
 _Compiled: TypeAlias = tuple[str, tuple[str, ...], Mapping[str, Any]]
 
 
