@@ -7,6 +7,7 @@ from pathlib import Path
 
 from digistore import Money, Store
 from digistore.gateways.sandbox import SandboxGateway
+from digistore.short_urls import Visit
 from digistore.testing import FrozenClock, check_invariants
 from tests.conftest import RETURN, SECRET, Shop
 
@@ -49,4 +50,6 @@ def _live(shop: Shop) -> None:
     shop.deliver(shop.sandbox.close_dispute(paid.checkout, "won"))
     refunded = shop.buy(course, shop.store.users.register("other@example.com"))
     shop.store.payments.refund(shop.operator, refunded.order, reason="a gesture")
+    link = shop.store.short_urls.shorten(shop.operator, "https://shop.example/")
+    shop.store.short_urls.resolve(link.code, Visit("GET", {}, "203.0.113.7"))
     shop.store.run_due()  # issues receipts and a credit note

@@ -62,6 +62,29 @@ UNCOVERED = {
 UNCOVER = ", ".join(f"{column} = NULL" for column in UNCOVERED)
 
 BAD: dict[str, tuple[Any, str]] = {
+    # Short links
+    "two links of one code": (
+        copy("short_urls", "1 = 1", id="url_x"), "short_urls.domain, digistore_short_urls.code",
+    ),
+    "a link that leads to no web address": (
+        update("short_urls", "target = 'javascript:alert(1)'", "1 = 1"), "target_is_a_web_address",
+    ),
+    "more visits than a link may have": (
+        update("short_urls", "max_visits = 1, visits = 2", "1 = 1"), "visits_within_limit",
+    ),
+    "imported clicks below zero": (
+        update("short_urls", "imported_clicks = -1", "1 = 1"), "sane_imported_clicks",
+    ),
+    "a click on no link": (update("clicks", "short_url_id = 'url_x'", "1 = 1"), FOREIGN),
+    "a click twice": (copy("clicks", "1 = 1"), "UNIQUE constraint failed: digistore_clicks.id"),
+    "a day twice": (copy("click_days", "1 = 1"), "digistore_click_days.day"),
+    "more visitors than clicks": (
+        update("click_days", "visitors = clicks + 1", "1 = 1"), "a_visitor_clicks",
+    ),
+    "two keys of a day": (copy("visitor_keys", "1 = 1"), "digistore_visitor_keys.day"),
+    "an order of a link without its time": (
+        update("orders", "short_url_id = 'url_x'", "id = :open"), "a_click_has_its_link_and_time",
+    ),
     # Amounts
     "an amount below zero": (
         update("orders", "discount = -1, total = total + 1", "id = :open"), "sane_discount",
