@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, TypeAlias
@@ -142,7 +141,3 @@ class Quote(Model):
 
 
 OrderRef: TypeAlias = Order | str
-Click: TypeAlias = tuple[str, datetime]
-"""Which short link brought a buyer, by its id, and when it was clicked."""
-ReadClick: TypeAlias = Callable[[object, datetime], Click | None]
-"""What reads a click out of whatever a host passes on: only a genuine, fresh one is one."""

@@ -11,10 +11,11 @@ from digistore.errors import AmountNotSupported, Busy, Invalid, InvalidTransitio
 from digistore.fields import AsciiKey, Input, SmallMetadata
 from digistore.gateways import Cap, GatewayProfile, PaymentGateway
 from digistore.money import Money
+from digistore.orders.clicks import ReadClick
 from digistore.orders.discounts.desk import DiscountDesk
 from digistore.orders.discounts.rules import Offer, Unusable, not_usable
 from digistore.orders.kinds import Draft, Kind, LineKind
-from digistore.orders.models import Billing, Checkout, Consent, OrderState, ReadClick
+from digistore.orders.models import Billing, Checkout, Consent, OrderState
 from digistore.orders.reads import load_order
 from digistore.orders.rules import checked_url, request_fingerprint
 from digistore.orders.service.placing import Blocked, Wish, place

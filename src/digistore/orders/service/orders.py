@@ -25,6 +25,7 @@ from digistore.errors import (
 from digistore.fields import Metadata, checked
 from digistore.gateways import PaymentGateway
 from digistore.money import Money
+from digistore.orders.clicks import ReadClick
 from digistore.orders.discounts.desk import discount_input
 from digistore.orders.discounts.models import Discount, DiscountRef
 from digistore.orders.kinds import Draft, Kind, LineKind
@@ -36,7 +37,6 @@ from digistore.orders.models import (
     OrderRef,
     OrderState,
     Quote,
-    ReadClick,
 )
 from digistore.orders.reads import load_order, load_orders, order_ref
 from digistore.orders.receipts.issuing import ReceiptBook, issued

@@ -22,10 +22,11 @@ from digistore.errors import (
 from digistore.gateways import CheckoutLine, CheckoutRequest
 from digistore.gateways.port import JSON
 from digistore.money import Money
+from digistore.orders.clicks import Click
 from digistore.orders.discounts.redeeming import reserve
 from digistore.orders.discounts.rules import Offer
 from digistore.orders.kinds import Draft, Kind, LineKind
-from digistore.orders.models import Billing, Click, Consent, OrderState
+from digistore.orders.models import Billing, Consent, OrderState
 from digistore.orders.reads import order_in_flight
 from digistore.orders.rules import (
     LINE_SNAPSHOT,
