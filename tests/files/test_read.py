@@ -111,12 +111,14 @@ def test_a_damaged_file_never_arrives_whole(local: Shelf, folder: Path, position
     assert local.states() == {blob.sha256: "damaged"}
 
 
-def test_damage_is_found_though_size_and_time_are_as_they_were(local: Shelf, folder: Path) -> None:
+def test_damage_that_leaves_no_mark_is_found_within_a_month(local: Shelf, folder: Path) -> None:
+    """Hashing every read would take longer than sending it; `files verify` finds it at once."""
     blob = local.put(BOOK)
     path = path_of(folder, blob)
     before = path.stat()
     flip(path)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    local.clock.ahead = MONTH
     assert readable_until_damage(local.files.open(blob), 5) == len(BOOK) - 5
 
 

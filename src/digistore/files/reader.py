@@ -15,8 +15,8 @@ from digistore.files.rules import CHUNK
 class BlobReader:
     """A stream of stored bytes; it blocks, and one thread at a time may use it.
 
-    A whole file is hashed on its way out, and its last bytes are handed out only once the hash
-    agrees: a damaged file never arrives complete. Iterating yields chunks of 1 MiB.
+    Where a *sha256* is given, all is hashed on its way out, and the last bytes are handed out only
+    once it agrees: a damaged file never arrives complete. Iterating yields chunks of 1 MiB.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class BlobReader:
         Args:
             source: closed with this reader.
             size: how many bytes are promised.
-            sha256: what they hash to, ``None`` for a part of a file.
+            sha256: what they hash to; ``None`` for a part, and for what was hashed not long ago.
             conclude: told what a whole file turned out to be, and of a file that ends too early.
         """
         self.size = size

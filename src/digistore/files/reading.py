@@ -93,8 +93,9 @@ class Reading:
     def open(self, blob: BlobRef | str, start: int = 0, end: int | None = None) -> BlobReader:
         """Open the bytes from *start* up to *end* of a blob, by ref or sha256.  It blocks.
 
-        A part is trusted if the whole was hashed within 30 days and has not changed since; else
-        the whole is hashed here, before its first byte.
+        What was hashed within 30 days and bears the same stamp (time, size, the storage's own mark)
+        is trusted. Else the whole is hashed: a part's before its first byte, all of it on its way,
+        and its last chunk is held back until the hash agrees.
 
         Raises:
             NotFound: no such blob.
@@ -111,9 +112,10 @@ class Reading:
         part = checked_part(start, end, blob.size)
         whole = part == (0, blob.size)
         seen = self._objects.glance(blob.storage_key, blob.size)
-        if seen.verdict is Verdict.INTACT and not whole and self._is_due(blob, seen):
+        due = seen.verdict is Verdict.INTACT and self._is_due(blob, seen)
+        if due and not whole:
             seen = self._objects.examine(blob.storage_key, blob.sha256, blob.size)
-        if seen.verdict is not Verdict.INTACT or not whole:
+        if seen.verdict is not Verdict.INTACT or not (whole and due):
             self._settle(blob, seen)
         source = self._objects.open(blob.storage_key, *part)
         if source is None:
@@ -121,7 +123,7 @@ class Reading:
         return BlobReader(
             source,
             part[1] - part[0],
-            sha256=blob.sha256 if whole else None,
+            sha256=blob.sha256 if whole and due else None,
             conclude=lambda verdict: self._settle(blob, Seen(verdict, seen.stamp)),
         )
 
