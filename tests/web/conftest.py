@@ -18,6 +18,7 @@ from digistore.gateways.sandbox import SandboxGateway
 from digistore.testing import FrozenClock, check_invariants
 from digistore.web import WebSettings
 from tests.conftest import SECRET, Shop
+from tests.extent import WHOLE
 from tests.web.hosts import HEADER, HOSTS, MOUNT, SPEAKS_ASGI
 from tests.web.servers import SERVERS
 
@@ -141,9 +142,18 @@ OVER_SOCKETS = (
 )
 
 
-@pytest.fixture(params=IN_PROCESS)
+A_PART = ("flask", "django", "fastapi@uvicorn", "wsgi@waitress")
+
+
+@pytest.fixture(params=IN_PROCESS if WHOLE else A_PART[:3])
 def called(request: pytest.FixtureRequest, open_web: Callable[..., Web]) -> Web:
     """A shop in each host, called as a function: long tables need no sockets."""
+    return open_web(request.param)
+
+
+@pytest.fixture(params=[*IN_PROCESS, *OVER_SOCKETS] if WHOLE else A_PART)
+def some(request: pytest.FixtureRequest, open_web: Callable[..., Web]) -> Web:
+    """The same, for what has many cases: a part of the hosts, before a release all of them."""
     return open_web(request.param)
 
 

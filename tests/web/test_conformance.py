@@ -268,22 +268,22 @@ def test_a_short_link_leads_on_and_counts(web: Web) -> None:
     assert (unknown.status_code, unknown.content) == (404, disabled.content)
 
 
-def test_a_short_link_with_a_password_asks_for_it_on_a_page(web: Web) -> None:
-    shop = web.shop
+def test_a_short_link_with_a_password_asks_for_it_on_a_page(some: Web) -> None:
+    shop = some.shop
     shop.store.short_urls.shorten(
         shop.operator, "https://example.com/vip", code="vip", password="open sesame"
     )
-    asked = web.get("/s/vip")
+    asked = some.get("/s/vip")
     assert (asked.status_code, "location" in asked.headers) == (403, False)
     assert '<label for="password">' in asked.text
-    wrong = web.ask("POST", "/s/vip", data={"password": "closed"})
+    wrong = some.ask("POST", "/s/vip", data={"password": "closed"})
     assert (wrong.status_code, 'role="alert"' in wrong.text) == (403, True)
-    right = web.ask("POST", "/s/vip", data={"password": "open sesame"})
+    right = some.ask("POST", "/s/vip", data={"password": "open sesame"})
     assert right.status_code == 303
     assert right.headers["location"] == "https://example.com/vip"
-    assert web.get("/s/vip?password=open+sesame").status_code == 403
+    assert some.get("/s/vip?password=open+sesame").status_code == 403
     shop.store.short_urls.shorten(shop.operator, "https://example.com/", code="plain")
-    plain = web.ask("POST", "/s/plain", data={"password": "x"})
+    plain = some.ask("POST", "/s/plain", data={"password": "x"})
     assert (plain.status_code, plain.headers["allow"]) == (405, "GET, HEAD")
 
 
@@ -333,13 +333,13 @@ def test_answers_stay_private_and_keep_their_type(web: Web) -> None:
 
 
 @pytest.mark.parametrize("outcome", ["paid", "delayed", "declined", "abandon"])
-def test_every_button_of_the_sandbox_does_what_it_says(web: Web, outcome: str) -> None:
-    made = web.post("/checkout", {"items": [web.shop.product().id]}, web.shop.buyer).json()
-    page = web.path_of(made["url"])
-    fields = dict(HIDDEN.findall(web.get(page).text))
-    pressed = web.ask("POST", page, data={**fields, "outcome": outcome})
+def test_every_button_of_the_sandbox_does_what_it_says(some: Web, outcome: str) -> None:
+    made = some.post("/checkout", {"items": [some.shop.product().id]}, some.shop.buyer).json()
+    page = some.path_of(made["url"])
+    fields = dict(HIDDEN.findall(some.get(page).text))
+    pressed = some.ask("POST", page, data={**fields, "outcome": outcome})
     assert pressed.status_code == 303
-    there = web.get(web.path_of(pressed.headers["location"]))
+    there = some.get(some.path_of(pressed.headers["location"]))
     title = {
         "paid": "Payment received",
         "delayed": "Payment on its way",
@@ -348,9 +348,9 @@ def test_every_button_of_the_sandbox_does_what_it_says(web: Web, outcome: str) -
     }[outcome]
     assert f"<h1>{title}</h1>" in there.text
     if outcome == "delayed":
-        fields = dict(HIDDEN.findall(web.get(page).text))
-        assert web.ask("POST", page, data={**fields, "outcome": "clear"}).status_code == 303
-        assert "Payment received" in web.get(web.path_of(pressed.headers["location"])).text
+        fields = dict(HIDDEN.findall(some.get(page).text))
+        assert some.ask("POST", page, data={**fields, "outcome": "clear"}).status_code == 303
+        assert "Payment received" in some.get(some.path_of(pressed.headers["location"])).text
 
 
 def test_the_sandbox_takes_no_other_word(web: Web) -> None:

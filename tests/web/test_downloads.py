@@ -69,9 +69,9 @@ def test_a_file_comes_whole_and_is_counted_once(web: Web) -> None:
     ],
 )
 def test_parts_and_conditions_follow_the_rfc(
-    web: Web, wanted: dict[str, str], status: int, content_range: str | None, part: bytes
+    some: Web, wanted: dict[str, str], status: int, content_range: str | None, part: bytes
 ) -> None:
-    answer = web.get(link_to(web, sold(web)), headers=wanted)
+    answer = some.get(link_to(some, sold(some)), headers=wanted)
     assert (answer.status_code, answer.headers.get("content-range")) == (status, content_range)
     assert answer.content == part
     assert answer.headers["etag"] == ETAG

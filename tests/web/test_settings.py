@@ -14,9 +14,10 @@ import digistore.web.fastapi
 import digistore.web.litestar
 import digistore.web.starlette
 import digistore.web.wsgi
-from digistore import SYSTEM, AsyncStore, HostUser, Settings, Store
-from digistore.errors import ConfigError
+from digistore import SYSTEM, AsyncStore, Billing, FixedRates, HostUser, Settings, Store
+from digistore.errors import ConfigError, Invalid
 from digistore.web import WebSettings
+from digistore.web.messages import Request
 from digistore.web.site import checked_user
 from tests.conftest import SECRET
 from tests.web import hosts
@@ -175,3 +176,55 @@ def test_djangos_own_database_can_be_the_stores(
         store.migrate()
         store.users.register("ann@example.com")
     assert (tmp_path / "site.db").exists()
+
+
+GERMANY = {"name": "Ada", "country": "DE", "tax_id": "made up"}
+REVERSIBLE = FixedRates({"DE": "19"}, reverse_charge=["DE"], evidence=2)
+
+
+def test_a_buyer_cannot_end_tax_by_what_they_type(open_web: Callable[..., Web]) -> None:
+    web = open_web("wsgi", tax=FixedRates({"DE": "19"}, reverse_charge=["DE"]))
+    book = web.shop.product()
+    given = {"items": [book.id], "billing": GERMANY}
+    refused = web.post("/quote", given, web.shop.buyer)
+    assert (refused.status_code, refused.json()["error"]["fields"]) == (
+        422,
+        {"billing": "tax_id_not_checked"},
+    )
+    unproved = {**GERMANY, "evidence": ["by", "me"]}
+    assert web.post("/quote", {**given, "billing": unproved}, web.shop.buyer).status_code == 422
+    typed = {"name": "Ada", "country": "DE"}
+    told = web.post("/quote", {**given, "billing": typed}, web.shop.buyer).json()
+    assert told["tax"]["amount"] == 463
+
+
+def test_the_host_says_what_is_true_of_a_buyer(open_web: Callable[..., Web]) -> None:
+    def look_up(typed: Billing, request: Request) -> Billing:
+        if typed.tax_id == "made up":
+            raise Invalid("no such tax id", fields={"billing": "tax_id"})
+        found = (f"ip: {request.client or 'DE'}", "card: DE")
+        return typed.model_copy(update={"evidence": found})
+
+    web = open_web("wsgi", WebSettings(billing=look_up), tax=REVERSIBLE)
+    book = web.shop.product()
+    given = {"items": [book.id], "billing": GERMANY}
+    assert web.post("/checkout", given, web.shop.buyer).json()["error"]["fields"] == {
+        "billing": "tax_id"
+    }
+    given["billing"] = {**GERMANY, "tax_id": "DE123456789"}
+    ordered = web.post("/checkout", given, web.shop.buyer)
+    assert ordered.status_code == 200
+    order = web.shop.store.orders.get(web.shop.buyer, ordered.json()["order"]["id"])
+    assert order.billing is not None
+    assert (order.billing.tax_id, len(order.billing.evidence)) == ("DE123456789", 2)
+
+
+def test_a_consent_is_given_when_it_arrives(open_web: Callable[..., Web]) -> None:
+    web = open_web("wsgi")
+    consent = {"kind": "terms", "text": "I agree.", "locale": "en"}
+    given = {"items": [web.shop.product().id], "consents": [consent]}
+    order_id = web.post("/checkout", given, web.shop.buyer).json()["order"]["id"]
+    [kept] = web.shop.store.orders.get(web.shop.buyer, order_id).consents
+    assert kept.accepted_at == web.shop.clock()
+    given["consents"] = [{**consent, "accepted_at": "2001-01-01T00:00:00Z"}]
+    assert web.post("/checkout", given, web.shop.buyer).status_code == 422

@@ -12,9 +12,11 @@ from digistore.clock import Clock
 from digistore.errors import ConfigError
 from digistore.fields import Input
 from digistore.gateways.sandbox import SandboxGateway
+from digistore.orders import Billing
 from digistore.orders.receipts.texts import ReceiptTexts
 from digistore.store import AsyncStore, Store
 from digistore.users import HostUser, User, UserRef
+from digistore.web.messages import Request
 from digistore.web.pages.texts import PageTexts
 
 if TYPE_CHECKING:
@@ -36,6 +38,10 @@ class WebSettings(Input):
         run_due: whether webhooks and the return page are followed by ``store.run_due()``.
         texts: the words of the pages.
         receipts: the words of receipts.
+        billing: called by the JSON API with what a buyer typed and the neutral request; returns
+            the billing to use, with the tax id looked up and the evidence that you have. It
+            blocks, and raises ``Invalid`` for what it refuses. Without it no tax id is taken
+            there, as anybody could end tax by a made-up one.
     """
 
     return_url: str | None = Field(default=None, pattern=r"^https?://[^\s\\]+$")
@@ -44,6 +50,7 @@ class WebSettings(Input):
     run_due: bool = True
     texts: PageTexts = PageTexts()
     receipts: ReceiptTexts = ReceiptTexts()
+    billing: Callable[[Billing, Request], Billing] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from digistore.blocking import offload
 from digistore.errors import NotFound
 from digistore.web.api import outputs as told
+from digistore.web.api.buyers import billing_of, consents_of
 from digistore.web.api.inputs import (
     CheckoutInput,
     ConfirmInput,
@@ -47,7 +48,7 @@ async def quote(site: Site, request: Request, given: QuoteInput) -> object:
         discount=given.discount,
         pay=given.pay,
         gift_to=given.gift_to,
-        billing=given.billing,
+        billing=await billing_of(site, request, given.billing),
     )
 
 
@@ -62,8 +63,8 @@ async def checkout(site: Site, request: Request, given: CheckoutInput) -> object
         discount=given.discount,
         gift_to=given.gift_to,
         pay=given.pay,
-        billing=given.billing,
-        consents=given.consents,
+        billing=await billing_of(site, request, given.billing),
+        consents=consents_of(site, given.consents),
         click=given.click,
         idempotency_key=given.idempotency_key,
         allow_repeat=given.allow_repeat,

@@ -6,9 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from digistore.fields import AsciiKey, Line, Name, Reason, Ref, Title
+from digistore.fields import AsciiKey, Country, Line, Name, Reason, Ref, Text, Title
 from digistore.money import Money
-from digistore.orders import Billing, Consent
 from digistore.paging import LARGEST_PAGE, LONGEST_CURSOR
 
 
@@ -57,6 +56,25 @@ class FilesQuery(Asked):
     release: Ref | None = None
 
 
+class BillingInput(Given):
+    """Who pays, as a buyer types it; what proves where they are is for the host to say."""
+
+    name: Title
+    country: Country
+    email: Line | None = None
+    company: Line | None = None
+    address: Annotated[Text, Field(max_length=1000)] | None = None
+    tax_id: Ref | None = None
+
+
+class ConsentInput(Given):
+    """What a buyer agrees to, now."""
+
+    kind: Name
+    text: Annotated[Text, Field(min_length=1, max_length=10_000)]
+    locale: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{2,35}$")]
+
+
 class QuoteInput(Given):
     """What somebody would like to buy; ``pay`` is what they name where they may."""
 
@@ -64,14 +82,14 @@ class QuoteInput(Given):
     discount: Line | None = None
     pay: Money | None = None
     gift_to: Annotated[str, Field(max_length=254, pattern="@")] | None = None
-    billing: Billing | None = None
+    billing: BillingInput | None = None
 
 
 class CheckoutInput(QuoteInput):
     """An order; the same ``idempotency_key`` is the same order, ``click`` is a link's ``cid``."""
 
     gateway: Ref | None = None
-    consents: tuple[Consent, ...] = Field(default=(), max_length=10)
+    consents: tuple[ConsentInput, ...] = Field(default=(), max_length=10)
     click: str | None = None
     idempotency_key: AsciiKey | None = None
     allow_repeat: bool = False
@@ -108,8 +126,8 @@ class SupportInput(Given):
     body: Reason
     gateway: Ref | None = None
     discount: Line | None = None
-    billing: Billing | None = None
-    consents: tuple[Consent, ...] = Field(default=(), max_length=10)
+    billing: BillingInput | None = None
+    consents: tuple[ConsentInput, ...] = Field(default=(), max_length=10)
     click: str | None = None
     idempotency_key: AsciiKey | None = None
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from digistore.errors import NotFound
 from digistore.web.api import outputs as told
+from digistore.web.api.buyers import billing_of, consents_of
 from digistore.web.api.inputs import (
     FilesQuery,
     LinkInput,
@@ -75,8 +76,8 @@ async def request_support(site: Site, request: Request, given: SupportInput) -> 
         cancel_url=site.settings.cancel_url,
         gateway=given.gateway,
         discount=given.discount,
-        billing=given.billing,
-        consents=given.consents,
+        billing=await billing_of(site, request, given.billing),
+        consents=consents_of(site, given.consents),
         click=given.click,
         idempotency_key=given.idempotency_key,
     )
