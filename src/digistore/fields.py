@@ -26,6 +26,7 @@ from digistore.errors import Invalid
 
 MOST_METADATA = 16_384  # characters of JSON
 _DEPTH = 8
+_MOST_PROBLEMS = 100
 _LINE_BREAKS = "\n\r\t"
 
 Metadata: TypeAlias = Mapping[str, JsonValue]
@@ -85,6 +86,8 @@ def _refusal(error: ValidationError) -> Invalid:
 
 def problem_words(error: ValidationError) -> dict[str, str]:
     """Return a stable word for each field that cannot be used."""
+    if error.error_count() > _MOST_PROBLEMS:  # listing them would cost more than finding them
+        return {"input": "too_many_problems"}
     # What comes after the field's name in a place are keys that the caller made up.
     return {
         str((*found["loc"], "input")[0]): _word(found["type"])
@@ -154,7 +157,11 @@ def _with_zone(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         kind = "naive"
         raise PydanticCustomError(kind, "a time needs its zone")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        kind = "out_of_range"
+        raise PydanticCustomError(kind, "a time is within the years 1 to 9999, in UTC") from None
 
 
 Title: TypeAlias = Annotated[

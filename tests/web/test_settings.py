@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from wsgiref.util import setup_testing_defaults
 
 import pytest
 from pydantic import ValidationError
@@ -16,6 +18,7 @@ import digistore.web.starlette
 import digistore.web.wsgi
 from digistore import SYSTEM, AsyncStore, Billing, FixedRates, HostUser, Settings, Store
 from digistore.errors import ConfigError, Invalid
+from digistore.orders import Consent
 from digistore.web import WebSettings
 from digistore.web.messages import Request
 from digistore.web.site import checked_user
@@ -228,3 +231,52 @@ def test_a_consent_is_given_when_it_arrives(open_web: Callable[..., Web]) -> Non
     assert kept.accepted_at == web.shop.clock()
     given["consents"] = [{**consent, "accepted_at": "2001-01-01T00:00:00Z"}]
     assert web.post("/checkout", given, web.shop.buyer).status_code == 422
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+12:00", "9999-12-31T23:59:59-12:00"])
+def test_a_time_beyond_the_calendar_is_invalid(moment: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        Consent(kind="terms", text="x", locale="en", accepted_at=datetime.fromisoformat(moment))
+    assert caught.value.fields == {"accepted_at": "out_of_range"}
+
+
+def test_a_stranger_sends_no_body_worth_reading(open_web: Callable[..., Web]) -> None:
+    web = open_web("asgi")
+    many = {f"field{number}": 1 for number in range(5000)}
+    assert web.post("/quote", many).status_code == 401
+    known = web.post("/quote", many, web.shop.buyer)
+    assert known.status_code == 422
+    assert known.json()["error"]["fields"] == {"input": "too_many_problems"}
+
+
+@pytest.mark.parametrize(
+    ("length", "status"), [("9" * 5000, 413), ("9" * 12, 413), ("\u00b2", 400), ("-1", 400)]
+)
+def test_a_length_that_is_none_is_no_fault_of_ours(
+    opened: Opened, length: str, status: int
+) -> None:
+    app = digistore.web.wsgi.app(opened(Store), user=lambda _: None)
+    environ: dict[str, Any] = {}
+    setup_testing_defaults(environ)
+    environ |= {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/webhooks/sandbox",
+        "CONTENT_LENGTH": length,
+    }
+    told: list[str] = []
+    answer = app(environ, lambda line, *_: told.append(line))
+    list(answer)
+    getattr(answer, "close", lambda: None)()
+    assert told[0].startswith(str(status))
+
+
+def test_a_link_of_another_domain_leads_where_its_host_was_asked(
+    open_web: Callable[..., Web],
+) -> None:
+    web = open_web("asgi")
+    shorten = web.shop.store.short_urls.shorten
+    shorten(web.shop.operator, "https://shop.example/own", code="sale")
+    shorten(web.shop.operator, "https://shop.example/theirs", code="sale", domain="go.example")
+    for host, target in (("go.example", "theirs"), ("testserver", "own")):
+        answer = web.get("/s/sale", headers={"Host": host})
+        assert answer.headers["location"] == f"https://shop.example/{target}"

@@ -7,7 +7,7 @@ their row live, and the lock of the row orders the two.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from digistore.blocking import offload
+from digistore.database import AnyRow
 from digistore.database.types import metadata
 from digistore.files.backend import BlobStat
 from digistore.files.models import BlobState, GCReport
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from digistore.settings import Settings
 
 _PAGE = 100
+# Nobody else removes bytes that somebody began to remove within this time: a second one whose list
+# is older would remove what was uploaded again since.
+_LEASE = timedelta(minutes=15)
 _ALL = 1_000_000
 T = TypeVar("T")
 
@@ -89,11 +93,13 @@ class Collector:
 
     async def _remove(self, progress: Callable[[int], None] | None) -> tuple[int, int]:
         deleted = freed = 0
-        doomed = select(blobs.c.sha256, blobs.c.storage_key, blobs.c.size).where(
-            blobs.c.state == BlobState.DELETING
-        )
-        while page := await self._database.rows(doomed.limit(_PAGE)):
+        free = blobs.c.touched_at <= self._database.clock() - _LEASE
+        doomed = select(blobs.c.sha256, blobs.c.storage_key, blobs.c.size, blobs.c.touched_at)
+        doomed = doomed.where(blobs.c.state == BlobState.DELETING, free).limit(_PAGE)
+        while page := await self._database.rows(doomed):
             for row in page:
+                if not await self._database.transact(partial(_take, row)):
+                    continue
                 await offload(self._objects.remove, row.storage_key)
                 await self._database.transact(partial(_forget, row.sha256))
                 deleted, freed = deleted + 1, freed + row.size
@@ -161,10 +167,25 @@ async def _claim(orphan: BlobStat, tx: Transaction) -> None:
             media_type="application/octet-stream",
             state=BlobState.DELETING,
             created_at=tx.now,
-            touched_at=tx.now,
+            touched_at=tx.now - _LEASE,
         )
         .on_conflict_do_nothing(index_elements=["sha256"])
     )
+
+
+async def _take(row: AnyRow, tx: Transaction) -> bool:
+    """Take the removal of a row on, unless it was taken, or is wanted again, since it was read."""
+    taken = await tx.first(
+        update(blobs)
+        .where(
+            blobs.c.sha256 == row.sha256,
+            blobs.c.state == BlobState.DELETING,
+            blobs.c.touched_at == row.touched_at,
+        )
+        .values(touched_at=tx.now)
+        .returning(blobs.c.sha256)
+    )
+    return taken is not None
 
 
 async def _forget(sha256: str, tx: Transaction) -> None:

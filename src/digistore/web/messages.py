@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -12,6 +13,8 @@ from urllib.parse import parse_qsl
 from digistore.users import UserRef
 
 LONGEST_FORM = 64 * 1024
+_LONGEST_LENGTH = 18  # digits; Python refuses to read thousands of them
+_HOST = re.compile(r"https?://([^:/\[\]]+)(:[0-9]*)?(/|$)")
 
 Detail: TypeAlias = "str | int | Mapping[str, Detail] | tuple[Detail, ...] | None"
 After: TypeAlias = Callable[[int], Awaitable[None]]
@@ -48,6 +51,21 @@ class Problem(Exception):
         self.headers: Mapping[str, str] = headers or {}
 
 
+def length_of(text: str, limit: int) -> int | None:
+    """Return the length that a request says its body has; ``None`` if it says none.
+
+    Raises:
+        Problem: it is more than *limit*, 413, or no number, 400.
+    """
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise Problem(400, "malformed_length", "Content-Length is a number")
+    if len(text) > _LONGEST_LENGTH or int(text) > limit:
+        raise too_large(limit)
+    return int(text)
+
+
 def too_large(limit: int) -> Problem:
     """Make the problem of a body of more than *limit* bytes."""
     return Problem(413, "body_too_large", f"the body may have at most {limit} bytes")
@@ -80,6 +98,12 @@ class Request:
     user: UserRef | None = None
     client: str | None = None
     form_fields: Callable[[], Mapping[str, str]] = dict
+
+    @property
+    def host(self) -> str:
+        """The host name that was asked, without its port; ``""`` for an IPv6 address."""
+        found = _HOST.match(self.mount)
+        return "" if found is None else found[1]
 
     @property
     def content_type(self) -> str:

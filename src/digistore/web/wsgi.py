@@ -10,7 +10,15 @@ from digistore.blocking import run
 from digistore.store import Store
 from digistore.web.answering import answer, with_length
 from digistore.web.links import refused
-from digistore.web.messages import Problem, Request, Response, mount_of, query_of, too_large
+from digistore.web.messages import (
+    Problem,
+    Request,
+    Response,
+    length_of,
+    mount_of,
+    query_of,
+    too_large,
+)
 from digistore.web.routes import routes_of
 from digistore.web.routing import Matcher
 from digistore.web.sending import Sending
@@ -84,11 +92,9 @@ def headers_of(environ: Mapping[str, Any]) -> dict[str, str]:
 
 def _reader(environ: WSGIEnvironment) -> Callable[[int], Any]:
     async def read(limit: int) -> bytes:
-        length = environ.get("CONTENT_LENGTH") or ""
-        if length.isdecimal():
-            if int(length) > limit:
-                raise too_large(limit)
-            body: bytes = environ["wsgi.input"].read(int(length))
+        length = length_of(environ.get("CONTENT_LENGTH") or "", limit)
+        if length is not None:
+            body: bytes = environ["wsgi.input"].read(length)
             return body
         if not environ.get("wsgi.input_terminated"):
             return b""  # without a length, reading on would wait for ever

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from digistore.settings import Settings
     from digistore.tokens import Signer
     from digistore.users import AsyncUsers
+
+_ABOUT_PARTS: Final = frozenset({"range", "if-range"})
 
 CODES: Final = {
     405: "method_not_allowed",
@@ -113,7 +116,7 @@ class Serving:
         self, opened: Opened, content: Content, request: DownloadRequest
     ) -> DownloadPlan:
         transport = self._transport(content)
-        headers = {} if transport == "redirect" else request.headers  # the bucket reads them
+        headers = _headers_for(transport, request.headers)
         planned = plan_response(request.method, headers, size=content.size, etag=content.etag)
         if not planned.has_body:
             described = body_headers(content.name, content.media_type)
@@ -224,3 +227,15 @@ class Serving:
 def _without_body(planned: Planned, described: dict[str, str] | None = None) -> DownloadPlan:
     headers = {**EVERY_ANSWER, **planned.headers, **(described or {})}
     return DownloadPlan(planned.status, headers, code=CODES.get(planned.status))
+
+
+def _headers_for(transport: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Return what of a request we answer: whoever sends the bytes reads the rest.
+
+    What is sent by another is counted whole, as nobody tells us which part of it was sent.
+    """
+    if transport == "stream":
+        return headers
+    if transport == "redirect":
+        return {}
+    return {name: value for name, value in headers.items() if name.lower() not in _ABOUT_PARTS}

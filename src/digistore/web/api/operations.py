@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from typing import Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -69,6 +70,8 @@ def post(
     """
 
     async def handler(site: Site, request: Request) -> Response:
+        if HTTPStatus.UNAUTHORIZED in problems:
+            request.acting()  # a stranger's body is not worth reading
         return _told(told, await call(site, request, await _read(given, request)))
 
     operation = Operation(summary, given, told, problems=(*IN_BODY, *_of_path(path), *problems))

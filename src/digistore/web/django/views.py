@@ -16,7 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from digistore.blocking import run
 from digistore.web.answering import answer, end
 from digistore.web.django.streaming import Streaming
-from digistore.web.messages import Request, Response, mount_of, query_of, too_large
+from digistore.web.messages import Request, Response, length_of, mount_of, query_of, too_large
 from digistore.web.routes import routes_of
 from digistore.web.routing import Route
 from digistore.web.sending import Sending
@@ -56,9 +56,7 @@ def _view(site: Site, together: Sequence[Route], user: Callable[..., object]) ->
 
 def _request(native: HttpRequest, route: Route, params: Mapping[str, str], who: object) -> Request:
     async def read(limit: int) -> bytes:
-        length = native.META.get("CONTENT_LENGTH") or "0"
-        if length.isdecimal() and int(length) > limit:
-            raise too_large(limit)
+        length_of(native.META.get("CONTENT_LENGTH") or "", limit)
         try:
             body = native.body
         except RequestDataTooBig:
