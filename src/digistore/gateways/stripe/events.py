@@ -69,9 +69,19 @@ def read_event(body: bytes, namespace: str) -> GatewayEvent:
         account=_optional_text(event, "account") or "",
         known=known,
         hint=hint_of(event_type, about, namespace) if known else Hint(Whose.UNKNOWN),
-        digest=hashlib.sha256(_DELIVERIES_LEFT.sub(b"", body)).hexdigest(),
+        digest=_digest(body),
         api_version=_optional_text(event, "api_version"),
     )
+
+
+def _digest(body: bytes) -> str:
+    """Return the sha256 of what an event says, whichever of its deliveries this is."""
+    changing = _DELIVERIES_LEFT.search(body)
+    if changing is None:
+        return hashlib.sha256(body).hexdigest()
+    said = hashlib.sha256(body[: changing.start()])
+    said.update(body[changing.end() :])
+    return said.hexdigest()
 
 
 def hint_of(event_type: str, about: Object, namespace: str) -> Hint:
