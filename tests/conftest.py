@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from hypothesis import settings
 
 from digistore import SYSTEM, AsyncStore, Money, Role, Store
 from digistore.catalog import Product
@@ -19,8 +20,11 @@ from digistore.settings import Settings
 from digistore.testing import FrozenClock, check_invariants
 from digistore.users import User
 from tests import compiled
+from tests.extent import extent
 
 compiled.share()
+settings.register_profile("extent", max_examples=extent(40, 100))
+settings.load_profile("extent")
 
 if TYPE_CHECKING:
     from tests.s3 import S3

@@ -15,6 +15,7 @@ from digistore.entitlements import MemoryLedger
 from digistore.entitlements.facts import AccessState, Fact, FactKind, FactState
 from digistore.entitlements.rules import ACCESS, REFUND_RANK, decide, effects_of
 from digistore.settings import AccessPolicy, Effect
+from tests.extent import extent
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PRICE = 2900
@@ -133,5 +134,5 @@ class UntidyProvider(RuleBasedStateMachine):
 
 TestUntidyProvider = UntidyProvider.TestCase
 TestUntidyProvider.settings = settings(
-    deadline=None, max_examples=200, stateful_step_count=20, print_blob=True
+    deadline=None, max_examples=extent(50, 200), stateful_step_count=20, print_blob=True
 )

@@ -14,6 +14,7 @@ from digistore.gateways.sandbox import SandboxGateway
 from digistore.gateways.sandbox.controls import Ending, Outcome
 from digistore.gateways.sandbox.world import Checkout
 from digistore.money import Money
+from tests.extent import extent
 from tests.gateways.sandbox_kit import FrozenClock, heard, now_of, opened, refund
 
 NAMES = st.sampled_from(["att_1", "att_2"])
@@ -132,4 +133,6 @@ class LifeOfTwoCheckouts(RuleBasedStateMachine):
 
 
 TestLifeOfTwoCheckouts = LifeOfTwoCheckouts.TestCase
-TestLifeOfTwoCheckouts.settings = settings(deadline=None, max_examples=60, stateful_step_count=25)
+TestLifeOfTwoCheckouts.settings = settings(
+    deadline=None, max_examples=extent(20, 60), stateful_step_count=25
+)

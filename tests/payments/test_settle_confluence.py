@@ -463,12 +463,18 @@ def in_order(shop: MemoryShop, ready: Saved, told: Sequence[Told]) -> list[str]:
 
 
 class EveryOrder:
-    """All orders of what was told; ways that meet at the same rows go on together."""
+    """Orders of what was told; ways that meet at the same rows go on together."""
 
     def __init__(self, shop: MemoryShop, told: Sequence[Told]) -> None:
         self.shop = shop
         self._told = told
         self._seen: set[tuple[int, frozenset[int]]] = set()
+        self._random = Random(SEED)
+
+    def _some(self, left: frozenset[int]) -> Sequence[int]:
+        """What may be told next: before a release all of it, else three of what is left."""
+        most = extent(3, len(left))
+        return self._random.sample(sorted(left), min(len(left), most))
 
     def ends(
         self, ready: Saved, way: tuple[int, ...] = (), left: frozenset[int] | None = None
@@ -477,7 +483,7 @@ class EveryOrder:
         left = frozenset(range(len(self._told))) if left is None else left
         if not left:
             yield [self._told[number].ticket for number in way]
-        for number in left:
+        for number in self._some(left):
             self.shop.load(ready)
             self.shop.settle(self._told[number].snapshot, self._told[number].ticket)
             rest = left - {number}

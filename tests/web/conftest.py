@@ -140,6 +140,9 @@ OVER_SOCKETS = (
     "litestar@uvicorn",
     "django-asgi@uvicorn",
 )
+ONLY_IN_PROCESS = tuple(
+    name for name in HOSTS if not any(each.startswith(f"{name}@") for each in OVER_SOCKETS)
+)
 
 
 A_PART = ("flask", "django", "fastapi@uvicorn", "wsgi@waitress")
@@ -157,7 +160,7 @@ def some(request: pytest.FixtureRequest, open_web: Callable[..., Web]) -> Web:
     return open_web(request.param)
 
 
-@pytest.fixture(params=[*IN_PROCESS, *OVER_SOCKETS])
+@pytest.fixture(params=[*(IN_PROCESS if WHOLE else ONLY_IN_PROCESS), *OVER_SOCKETS])
 def web(request: pytest.FixtureRequest, open_web: Callable[..., Web]) -> Web:
-    """A shop in each host: called as a function, and by a real server over a socket."""
+    """A shop in each host: by a real server over a socket, and called as a function."""
     return open_web(request.param)
