@@ -238,13 +238,14 @@ def test_threads_that_open_a_new_database_at_once_all_get_it(tmp_path: Path) -> 
     for number in range(25):
         url, begin = read_url(f"sqlite:///{tmp_path / f'{number}.db'}"), threading.Barrier(4)
 
-        def open_at_once(_: int, url: URL = url, begin: threading.Barrier = begin) -> None:
+        def open_at_once(_: int, url: URL = url, begin: threading.Barrier = begin) -> object:
             engine = open_writer(url)
             begin.wait(60)
             try:
-                connect(engine).close()
+                with connect(engine) as connection:
+                    return connection.exec_driver_sql("PRAGMA journal_mode").scalar()
             finally:
                 engine.dispose()
 
         with ThreadPoolExecutor(4) as threads:
-            list(threads.map(open_at_once, range(4)))
+            assert list(threads.map(open_at_once, range(4))) == ["wal"] * 4

@@ -76,9 +76,11 @@ class Rivals(Shop):
     def buys(self, buyer: User, *products: Product) -> Callable[[Store], Checkout]:
         return lambda store: store.orders.checkout(buyer, list(products), return_url=RETURN)
 
-    def refunds(self, checkout: Checkout, amount: Money | None = None) -> Callable[[Store], Any]:
+    def refunds(
+        self, checkout: Checkout, amount: Money | None = None, key: str | None = None
+    ) -> Callable[[Store], Any]:
         return lambda store: store.payments.refund(
-            self.operator, checkout.order, amount=amount, reason="as asked"
+            self.operator, checkout.order, amount=amount, reason="as asked", idempotency_key=key
         )
 
     # What must have come of it.
@@ -342,6 +344,16 @@ def test_two_refunds_at_once_give_back_one(rivals: Rivals, amount: Money | None)
         assert rivals.back_at_bank(checkout) == expected
         assert len(rivals.sandbox.look_up(checkout).refunds) == 1
         assert rivals.states(buyer) == ["live" if amount else "revoked"]
+    assert rivals.count("refunds") == ROUNDS
+
+
+def test_a_refund_asked_for_twice_at_once_under_one_key_is_one(rivals: Rivals) -> None:
+    part = Money("5.00", "USD")
+    for _ in range(ROUNDS):
+        checkout = rivals.buy(rivals.book, rivals.new_buyer())
+        one, other = rivals.at_once(*[rivals.refunds(checkout, part, "form-7")] * 2)
+        assert one.id == other.id
+        assert rivals.back_at_bank(checkout) == part.amount
     assert rivals.count("refunds") == ROUNDS
 
 

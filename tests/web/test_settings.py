@@ -274,10 +274,13 @@ def test_a_length_that_is_none_is_no_fault_of_ours(
 def test_a_link_of_another_domain_leads_where_its_host_was_asked(
     open_web: Callable[..., Web],
 ) -> None:
-    web = open_web("asgi")
+    web = open_web("asgi", WebSettings(link_domains=frozenset({"go.example"})))
     shorten = web.shop.store.short_urls.shorten
     shorten(web.shop.operator, "https://shop.example/own", code="sale")
     shorten(web.shop.operator, "https://shop.example/theirs", code="sale", domain="go.example")
     for host, target in (("go.example", "theirs"), ("testserver", "own")):
         answer = web.get("/s/sale", headers={"Host": host})
         assert answer.headers["location"] == f"https://shop.example/{target}"
+    (theirs,) = [one for one in web.shop.store.short_urls.mine(web.shop.operator) if one.domain]
+    web.shop.store.short_urls.disable(web.shop.operator, theirs)
+    assert web.get("/s/sale", headers={"Host": "go.example"}).status_code == 404

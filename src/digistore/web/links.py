@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from digistore.errors import Invalid, NotFound, PasswordRequired
+from digistore.errors import Invalid, PasswordRequired
 from digistore.short_urls import Redirect, Visit
 from digistore.web.messages import Problem, Request, Response, problem_as_text
 from digistore.web.pages import layout as html
@@ -34,11 +34,10 @@ async def enter(site: Site, request: Request) -> Response:
 
 async def _resolve(site: Site, request: Request, password: str | None) -> Redirect:
     visit = Visit(request.method, request.headers, request.client, query=request.query_string)
-    code, resolve = request.params["code"], site.services.short_urls.resolve
-    try:
-        return await resolve(code, visit, domain=request.host, password=password)
-    except NotFound:  # the host is none that links were made for: the shop's own are meant
-        return await resolve(code, visit, password=password)
+    code = request.params["code"]
+    domain = request.host if request.host in site.settings.link_domains else ""
+    resolve = site.services.short_urls.resolve
+    return await resolve(code, visit, domain=domain, password=password)
 
 
 def _ask(site: Site, *, wrong: bool) -> Response:

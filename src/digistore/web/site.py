@@ -38,6 +38,8 @@ class WebSettings(Input):
         run_due: whether webhooks and the return page are followed by ``store.run_due()``.
         texts: the words of the pages.
         receipts: the words of receipts.
+        link_domains: host names whose short links are their own, made with ``domain=``; at any
+            other host the shop's links are served.
         billing: called by the JSON API with what a buyer typed and the neutral request; returns
             the billing to use, with the tax id looked up and the evidence that you have. It
             blocks, and raises ``Invalid`` for what it refuses. Without it no tax id is taken
@@ -50,6 +52,7 @@ class WebSettings(Input):
     run_due: bool = True
     texts: PageTexts = PageTexts()
     receipts: ReceiptTexts = ReceiptTexts()
+    link_domains: frozenset[str] = frozenset()
     billing: Callable[[Billing, Request], Billing] | None = None
 
 

@@ -111,8 +111,7 @@ class Refunding:
             return made
 
         made = await self._settle.apply(found.id, None, ask, acting.label, "refund")
-        refund_id = await self._by_key(wish.key) if made is None else made.id
-        return await self._send(refund_id)
+        return await self._send(await self._by_key(wish.key) if made is None else made.id)
 
     async def request_refund(
         self, buyer: UserRef, order_or_line: OrderRef | OrderLineRef, *, reason: str
@@ -216,7 +215,7 @@ class Refunding:
 
     async def _by_key(self, key: str | None) -> str:
         row = await self._database.first(select(refunds.c.id).where(refunds.c.key == key))
-        if row is None:
+        if key is None or row is None:
             raise AssertionError
         return str(row.id)
 
