@@ -30,8 +30,8 @@ from tests.extent import extent
 
 pytestmark = pytest.mark.long
 
-ROUNDS = extent(20, 100)
-FEWER = extent(5, 25)  # of what is close to another race, or is run by eight threads
+ROUNDS = extent(8, 100)
+FEWER = extent(3, 25)  # of what is close to another race, or is run by eight threads
 MANY = 8
 PRICE = Money("29.00", "USD")
 PART = Money("20.00", "USD")

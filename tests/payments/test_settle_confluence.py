@@ -472,8 +472,8 @@ class EveryOrder:
         self._random = Random(SEED)
 
     def _some(self, left: frozenset[int]) -> Sequence[int]:
-        """What may be told next: before a release all of it, else three of what is left."""
-        most = extent(3, len(left))
+        """What may be told next: before a release all of it, else two of what is left."""
+        most = extent(2, len(left))
         return self._random.sample(sorted(left), min(len(left), most))
 
     def ends(

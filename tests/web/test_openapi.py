@@ -22,6 +22,7 @@ from digistore.web.openapi import document, operation_of
 from digistore.web.routes import API
 from digistore.web.routing import Route
 from tests.conftest import RETURN, SECRET, Shop
+from tests.extent import extent
 from tests.web import hosts
 
 Opened = Callable[..., Any]
@@ -121,7 +122,7 @@ def test_answers_are_those_that_the_document_names(
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(
-        max_examples=25,
+        max_examples=extent(8, 25),
         deadline=None,
         derandomize=True,
         database=None,
