@@ -408,6 +408,8 @@ def _run(folder: str, tests: str) -> int:
     os.environ["PYTHONPATH"] = folder
     watch = _Watch()
     options = ["-q", "-x", "--tb=no", "-r", "N", "-p", "no:cacheprovider", "--no-header"]
+    # The SDK has imported packages that are plugins of pytest as well.
+    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
     with Path(folder, "output").open("w") as output, redirect_stdout(output):
         status = pytest.main(["tests/contract/test_gateways.py", *options, "-k", tests], [watch])
     if status not in {0, 1}:
