@@ -16,10 +16,11 @@ from digistore.errors import ConfigError, InvalidSignature
 
 _LONGEST_TOLERANCE = 3600  # seconds
 _LONGEST_HEADER = 4096
-# Only v1 is believed; other schemes may stand beside it, as providers add them without notice.
 _SHAPE = re.compile(
     r"t=(?P<sent>[0-9]{1,12})(?P<signatures>(?:,(?!t=)[a-z0-9_]{1,16}=[0-9A-Za-z+/_=-]{1,512})+)"
 )
+# Only v1 is believed; other schemes may stand beside it, as providers add them without notice.
+_BELIEVED = re.compile(r",v1=([^,]+)")
 
 
 class Signer:
@@ -72,8 +73,7 @@ class Signer:
         if shape is None:
             raise InvalidSignature(f"{self._header} is malformed")
         sent = shape["sent"]
-        items = shape["signatures"][1:].split(",")
-        given = [item[3:] for item in items if item.startswith("v1=")]
+        given = _BELIEVED.findall(shape["signatures"])
         wanted = [_signature(key, sent, body) for key in self._keys]
         # Every pair is compared, each in constant time: how long it takes says nothing.
         matches = [hmac.compare_digest(own, sign) for own in wanted for sign in given]
