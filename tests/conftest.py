@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,6 +23,8 @@ from digistore.testing import FrozenClock, check_invariants
 from digistore.users import User
 from tests import compiled
 from tests.extent import extent
+from tests.past import connection_to
+from tests.postgres import VARIABLE, Wiped, postgres
 
 compiled.share()
 settings.register_profile("extent", max_examples=extent(40, 100))
@@ -29,6 +33,7 @@ settings.load_profile("extent")
 if TYPE_CHECKING:
     from tests.s3 import S3
 
+FOUND = pytest.StashKey[str]()
 SECRET = "a secret of at least thirty-two characters"
 RETURN = "https://shop.example/thanks"
 
@@ -42,6 +47,26 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ) as store:
         store.migrate()
     return path
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the PostgreSQL of this run, once for all of its processes."""
+    if not hasattr(config, "workerinput"):
+        running = ExitStack()
+        os.environ[VARIABLE], config.stash[FOUND] = running.enter_context(postgres())
+        config.add_cleanup(running.close)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"PostgreSQL: {config.stash.get(FOUND, os.environ[VARIABLE])}"
+
+
+@pytest.fixture(scope="session")
+def wiped() -> Iterator[Wiped]:
+    """This process's database on PostgreSQL; `wipe` empties it and says where it is."""
+    process = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    with closing(Wiped(os.environ[VARIABLE], f"digistore_{process}")) as database:
+        yield database
 
 
 @pytest.fixture(scope="session")
@@ -120,8 +145,9 @@ class Shop:
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Read the database as it is, past the library."""
         target = getattr(self.store, "_target", self.store)
-        with target._shop.database.reading() as connection:
-            return [tuple(row) for row in connection.exec_driver_sql(sql)]
+        with connection_to(target._shop.database) as connection:
+            found = connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
+            return [tuple(row) for row in found]
 
     def count(self, table: str, where: str = "1 = 1") -> int:
         return int(self.rows(f"SELECT count(*) FROM digistore_{table} WHERE {where}")[0][0])
@@ -138,19 +164,45 @@ def sandbox(clock: FrozenClock) -> SandboxGateway:
 
 
 OpenStore = Callable[..., Store]
+# Each test meets both colours and both databases; before a release, all four pairs.
+STORES = extent(
+    ["SQLite-Store", "PostgreSQL-AsyncStore"],
+    ["SQLite-Store", "SQLite-AsyncStore", "PostgreSQL-Store", "PostgreSQL-AsyncStore"],
+)
 
 
-@pytest.fixture(params=["Store", "AsyncStore"])
+@pytest.fixture(params=STORES)
+def kind_of_store(request: pytest.FixtureRequest) -> str:
+    """The database and the colour, such as ``SQLite-Store``."""
+    return str(request.param)
+
+
+# For tests that go past the operations: into services, which then must not be awaited, or into
+# what SQLite alone can do.
+BLOCKING = pytest.mark.parametrize("kind_of_store", ["SQLite-Store", "PostgreSQL-Store"])
+SQLITE = pytest.mark.parametrize("kind_of_store", ["SQLite-Store", "SQLite-AsyncStore"])
+
+
+@pytest.fixture
+def database_url(
+    kind_of_store: str, request: pytest.FixtureRequest, template: Path, tmp_path: Path
+) -> str:
+    """Where the test's own migrated database is."""
+    if kind_of_store.startswith("PostgreSQL"):
+        return str(request.getfixturevalue("wiped").wipe())
+    shutil.copy(template, tmp_path / "shop.db")
+    return f"sqlite:///{tmp_path}/shop.db"
+
+
+@pytest.fixture
 def open_store(
-    request: pytest.FixtureRequest,
-    template: Path,
+    kind_of_store: str,
+    database_url: str,
     tmp_path: Path,
     clock: FrozenClock,
     sandbox: SandboxGateway,
 ) -> Iterator[OpenStore]:
     """Open stores of one colour on one database; what they leave behind must be sound."""
-    path = tmp_path / "shop.db"
-    shutil.copy(template, path)
     loop = asyncio.new_event_loop()
     closers: list[Callable[[], None]] = []
     common: dict[str, Any] = {
@@ -162,18 +214,18 @@ def open_store(
 
     def make(**kwargs: Any) -> Store:
         given = {**common, **kwargs}
-        if request.param == "Store":
-            store = Store.open(f"sqlite:///{path}", **given)
+        if kind_of_store.endswith("-Store"):
+            store = Store.open(database_url, **given)
             closers.append(store.close)
             return store
-        awaited = AsyncStore.open(f"sqlite:///{path}", **given)
+        awaited = AsyncStore.open(database_url, **given)
         closers.append(lambda: loop.run_until_complete(awaited.close()))
         return cast("Store", Awaited(awaited, loop))
 
     yield make
     for close in closers:
         close()
-    with Store.open(f"sqlite:///{path}", **common) as store:
+    with Store.open(database_url, **common) as store:
         check_invariants(store)
     loop.close()
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 WHOLE: Final = os.environ.get("DIGISTORE_TESTS") == "whole"
 
 
-def extent(part: int, whole: int) -> int:
-    """Return how many lives, rounds or examples to play in this run."""
+def extent(part: T, whole: T) -> T:
+    """Return how many lives, rounds or examples to play in this run, or which."""
     return whole if WHOLE else part

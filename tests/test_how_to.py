@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.postgres import made_database
+
 PAGES = Path(__file__).parents[1] / "docs" / "how-to"
 
 
-@pytest.mark.parametrize("page", ["embed", "receipts", "refund", "run-due"])
+@pytest.fixture
+def database() -> Iterator[str]:
+    with made_database() as url:
+        yield url
+
+
+@pytest.mark.parametrize("page", ["embed", "postgresql", "receipts", "refund", "run-due"])
 def test_the_blocks_of_a_page_run(
-    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: str, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", database)
     text = (PAGES / f"{page}.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert blocks

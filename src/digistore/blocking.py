@@ -162,6 +162,33 @@ class InThread:
         return await loop.run_in_executor(self._pool, work)
 
 
+class OnLoop:
+    """A service whose operations are awaited on the host's loop itself."""
+
+    def __init__(self, service: object) -> None:
+        """Show the operations of *service*, which waits for its database without blocking."""
+        self._service = service
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the service has
+        """Return the operation *name*, to be awaited on the host's loop, or a property's value."""
+        method = getattr(self._service, name)
+        if isinstance(inspect.getattr_static(type(self._service), name, None), property):
+            return method
+        if name.startswith("_") or not inspect.iscoroutinefunction(method):
+            raise AttributeError(name)
+
+        @functools.wraps(method)
+        def operation(*args: Any, **kwargs: Any) -> Pending[Any]:  # noqa: ANN401
+            return Pending(name, lambda: method(*args, **kwargs))
+
+        return operation
+
+
+def on_loop(service: A) -> A:
+    """Return *service* for a host's loop that its database does not block."""
+    return cast("A", OnLoop(service))
+
+
 def in_thread(service: A, pool: Executor) -> A:
     """Return *service* for a host's loop: each operation runs whole in a thread of *pool*.
 

@@ -46,6 +46,8 @@ def id_text(noun: str, ref: object, model: type[object]) -> str:
         NotFound: something else was given; the message says what.
     """
     found = getattr(ref, "id", None) if isinstance(ref, model) else ref
+    if isinstance(found, str) and "\0" in found:  # no id has one, and PostgreSQL takes none
+        raise NotFound(noun)
     if not isinstance(found, str):
         raise NotFound(noun, hint=f"pass the {noun} or its id, not {type(ref).__name__}")
     return found

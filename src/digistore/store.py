@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from digistore.analytics import Analytics
-from digistore.blocking import in_thread, run
+from digistore.blocking import in_thread, on_loop, run
 from digistore.catalog import Catalog
 from digistore.clock import Clock, utc_now
 from digistore.database import Database
@@ -32,9 +32,11 @@ from digistore.wiring import DueReport, Shop, make_shop
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 
 E = TypeVar("E", bound=Event)
+S = TypeVar("S")
 THREADS = 16
 
 
@@ -54,7 +56,7 @@ class Store:
         personalisers: Mapping[str, Personaliser] | None = None,
         clock: Clock = utc_now,
     ) -> None:
-        """Use the host's SQLite *engine*: its file, or the memory it shares.
+        """Use the host's *engine*: its pool, or of SQLite its file or the memory it shares.
 
         digistore opens the file itself, with its own settings, and changes nothing of the host's.
 
@@ -63,7 +65,7 @@ class Store:
         """
         self._begin(
             make_shop(
-                Database(engine, clock),
+                Database.over(engine, clock),
                 files,
                 gateways,
                 secret,
@@ -86,12 +88,14 @@ class Store:
         tax: TaxCalculator | None = None,
         scanner: Scanner | None = None,
         personalisers: Mapping[str, Personaliser] | None = None,
+        schema: str | None = None,
         clock: Clock = utc_now,
     ) -> Self:
         """Open a store.
 
         Args:
-            url: of the database, such as ``sqlite:///shop.db``; ``sqlite://`` is in memory.
+            url: of the database, such as ``sqlite:///shop.db`` or
+                ``postgresql+psycopg://shop@localhost/shop``; ``sqlite://`` is in memory.
             files: where the files are, such as ``file://./shop-files`` or ``s3://bucket/prefix``;
                 or a backend that ``digistore.files.open_backend`` has opened with more options.
             gateways: how customers pay; the first that takes a currency is its default.
@@ -100,6 +104,7 @@ class Store:
             tax: who works tax out, such as ``FixedRates({...})``; by default nobody.
             scanner: who looks at files before they are sold; by default nobody.
             personalisers: who makes a file of each buyer's own, by the name of the recipe.
+            schema: the PostgreSQL schema that has the tables; ``migrate`` makes it.
             clock: returns the time in UTC.
 
         Raises:
@@ -107,7 +112,7 @@ class Store:
         """
         store = cls.__new__(cls)
         shop = make_shop(
-            Database.open(url, clock),
+            Database.open(url, clock, schema=schema),
             files,
             gateways,
             secret,
@@ -120,6 +125,8 @@ class Store:
         return store
 
     def _begin(self, shop: Shop) -> None:
+        if shop.database.awaited:
+            raise ConfigError("Store takes a blocking engine; AsyncStore takes an AsyncEngine")
         self._shop = shop
         self.users = Users(shop.users)
         self.files = Files(shop.files)
@@ -190,7 +197,7 @@ class AsyncStore:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Engine | AsyncEngine,
         *,
         files: str | BlobBackend,
         gateways: Sequence[PaymentGateway],
@@ -201,14 +208,14 @@ class AsyncStore:
         personalisers: Mapping[str, Personaliser] | None = None,
         clock: Clock = utc_now,
     ) -> None:
-        """Use the host's SQLite *engine*, as :class:`Store` does.
+        """Use the host's *engine*, as :class:`Store` does; an ``AsyncEngine`` is awaited.
 
         Raises:
             ConfigError: an engine, folder, secret or gateway that cannot be used.
         """
         self._begin(
             make_shop(
-                Database(engine, clock),
+                Database.over(engine, clock),
                 files,
                 gateways,
                 secret,
@@ -231,6 +238,7 @@ class AsyncStore:
         tax: TaxCalculator | None = None,
         scanner: Scanner | None = None,
         personalisers: Mapping[str, Personaliser] | None = None,
+        schema: str | None = None,
         clock: Clock = utc_now,
     ) -> Self:
         """Open a store; the arguments are those of :meth:`Store.open`.
@@ -240,7 +248,7 @@ class AsyncStore:
         """
         store = cls.__new__(cls)
         shop = make_shop(
-            Database.open(url, clock),
+            Database.open(url, clock, schema=schema, awaited=True),
             files,
             gateways,
             secret,
@@ -253,22 +261,20 @@ class AsyncStore:
         return store
 
     def _begin(self, shop: Shop) -> None:
-        # A database that blocks must not stop the host's loop: each operation runs whole in a
-        # thread of this pool.
-        pool = self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="digistore")
         self._closed = False
         self._shop = shop
-        self._whole = in_thread(shop, pool)
-        self.users = in_thread(shop.users, pool)
-        self.files = in_thread(shop.files, pool)
-        self.catalog = in_thread(shop.catalog, pool)
-        self.orders = in_thread(shop.orders, pool)
-        self.entitlements = in_thread(shop.entitlements, pool)
-        self.payments = in_thread(shop.payments, pool)
-        self.support = in_thread(shop.support, pool)
-        self.downloads = in_thread(shop.downloads, pool)
-        self.short_urls = in_thread(shop.short_urls, pool)
-        self.analytics = in_thread(shop.analytics, pool)
+        self._pool, show = _shown(shop.database)
+        self._whole = show(shop)
+        self.users = show(shop.users)
+        self.files = show(shop.files)
+        self.catalog = show(shop.catalog)
+        self.orders = show(shop.orders)
+        self.entitlements = show(shop.entitlements)
+        self.payments = show(shop.payments)
+        self.support = show(shop.support)
+        self.downloads = show(shop.downloads)
+        self.short_urls = show(shop.short_urls)
+        self.analytics = show(shop.analytics)
 
     async def migrate(self) -> None:
         """Bring the schema up to date; it is whole or unchanged, and may be run again."""
@@ -305,7 +311,8 @@ class AsyncStore:
         if not self._closed:
             self._closed = True
             await self._whole.close()
-            self._pool.shutdown()
+            if self._pool is not None:
+                self._pool.shutdown()
 
     async def __aenter__(self) -> Self:
         """Close the store at the end of an ``async with`` block."""
@@ -319,3 +326,20 @@ class AsyncStore:
     ) -> None:
         """Close the store."""
         await self.close()
+
+
+class _Show(Protocol):
+    """Shows a service to a host's loop."""
+
+    def __call__(self, service: S, /) -> S: ...
+
+
+def _shown(database: Database) -> tuple[ThreadPoolExecutor | None, _Show]:
+    """Return how a host's loop sees services over *database*, and the threads that it takes.
+
+    A database that blocks must not stop the loop: each operation runs whole in a thread.
+    """
+    if database.awaited:
+        return None, on_loop
+    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="digistore")
+    return pool, lambda service: in_thread(service, pool)

@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, select
 
@@ -16,7 +15,7 @@ from digistore.analytics import AsyncAnalytics
 from digistore.blocking import port
 from digistore.catalog import AsyncCatalog
 from digistore.database import AnyRow, Database
-from digistore.database.migrations import check_schema, migrate
+from digistore.database.migrations import check_schema
 from digistore.doctor import Doctor, DoctorReport
 from digistore.downloads import AsyncDownloads, Personaliser
 from digistore.downloads.log import downloads_of_order
@@ -42,9 +41,6 @@ from digistore.support import AsyncSupport, SupportLines
 from digistore.support.moving import move_requests
 from digistore.tokens import Secrets
 from digistore.users import Actor, AsyncUsers
-
-if TYPE_CHECKING:
-    from digistore.database import Transaction
 
 ROUND = "run_due"
 _RECIPE = re.compile(r"[a-z0-9_-]{1,40}")
@@ -173,16 +169,11 @@ class Shop:
 
     async def migrate(self) -> None:
         """Bring the schema up to date, in one transaction."""
-
-        async def work(tx: Transaction) -> None:
-            migrate(tx.connection)
-
-        await self.database.transact(work)
+        await self.database.migrate()
 
     async def check_schema(self) -> None:
         """Compare the schema with what is needed."""
-        with self.database.reading() as connection:
-            check_schema(connection)
+        await self.database.whole(check_schema)
 
     async def run_due(self, limit: int) -> DueReport:
         """Do one bounded round of all that must happen by itself."""
@@ -220,7 +211,7 @@ class Shop:
         await self.short_urls.flush_clicks()
         for gateway in self.gateways.values():
             await port(gateway.close())
-        self.database.close()
+        await self.database.close()
 
 
 def _by_name(
@@ -316,7 +307,7 @@ def make_shop(
             personalisers,
         )
     except BaseException:
-        database.close()
+        database.drop()
         raise
 
 

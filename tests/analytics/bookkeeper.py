@@ -11,6 +11,7 @@ from digistore.analytics import DaySales, Overview, Period
 from digistore.users import User
 from tests.analytics.story import YEAR
 from tests.conftest import Shop
+from tests.payments.end_state import columns_of
 
 
 def booked(shop: Shop) -> Counter[tuple[date, str, str, str]]:
@@ -100,12 +101,9 @@ def _money(currency: str, names: Counter[str]) -> dict[str, Any]:
 
 
 def _table(shop: Shop, name: str) -> list[dict[str, Any]]:
-    columns = [
-        row[0] for row in shop.rows(f"SELECT name FROM pragma_table_info('digistore_{name}')")
-    ]
-    return [
-        dict(zip(columns, row, strict=True)) for row in shop.rows(f"SELECT * FROM digistore_{name}")
-    ]
+    columns = columns_of(f"digistore_{name}")
+    found = shop.rows(f"SELECT {', '.join(columns)} FROM digistore_{name}")
+    return [dict(zip(columns, row, strict=True)) for row in found]
 
 
 def _day(micros: int) -> date:

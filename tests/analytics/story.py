@@ -87,7 +87,7 @@ def execute(shop: Shop, sql: str, **params: object) -> None:
     async def work(tx: Transaction) -> None:
         await tx.rows(text(sql), params)
 
-    run(inside(shop).database.transact(work))
+    run(inside(shop).database.beside.transact(work))
 
 
 def as_imported(shop: Shop, checkout: Checkout) -> None:

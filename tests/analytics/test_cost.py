@@ -8,12 +8,16 @@ from typing import Any
 import pytest
 
 from digistore.analytics import Analytics, Period
+from digistore.blocking import run
 from digistore.users import User
 from tests.analytics.story import close_all, inside, january
-from tests.conftest import Shop
+from tests.conftest import SQLITE, Shop
 
 CLOSED = Period(january(1), january(2))
 OPEN = Period(january(3), january(31))
+
+
+pytestmark = SQLITE
 
 
 @pytest.fixture
@@ -28,13 +32,12 @@ def shop_of_two_days(shop: Shop) -> Shop:
 def sent(shop: Shop, call: Callable[[], Any]) -> list[str]:
     """Every statement that *call* sends on this thread's connection."""
     heard: list[str] = []
-    with inside(shop).database.reading() as connection:
-        driver = connection.connection.driver_connection
-        driver.set_trace_callback(heard.append)
-        try:
-            call()
-        finally:
-            driver.set_trace_callback(None)
+    driver = run(inside(shop).database.whole(lambda reader: reader.connection.driver_connection))
+    driver.set_trace_callback(heard.append)
+    try:
+        call()
+    finally:
+        driver.set_trace_callback(None)
     return [one for one in heard if one.startswith("SELECT")]
 
 

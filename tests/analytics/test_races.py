@@ -22,9 +22,10 @@ from tests.analytics.story import (
     stored_figures,
     three_days,
 )
-from tests.conftest import Shop
+from tests.conftest import BLOCKING, SQLITE, Shop
 
 
+@SQLITE
 def test_a_day_is_closed_whole_or_not_at_all(shop: Shop) -> None:
     three_days(shop)
     shop.clock.go(days=9)
@@ -43,6 +44,7 @@ def test_a_day_is_closed_whole_or_not_at_all(shop: Shop) -> None:
     assert stored_figures(shop) == booked(shop)
 
 
+@BLOCKING
 def test_processes_that_close_at_once_leave_the_same_rows(shop: Shop) -> None:
     three_days(shop)
     shop.clock.go(days=12)
@@ -61,6 +63,7 @@ def test_processes_that_close_at_once_leave_the_same_rows(shop: Shop) -> None:
     assert stored_figures(shop) == booked(shop)
 
 
+@BLOCKING
 def test_a_report_sees_one_moment_while_days_are_closed_and_opened(shop: Shop) -> None:
     three_days(shop)
     shop.clock.go(days=9)

@@ -18,7 +18,7 @@ from tests.analytics.story import (
     sold,
     usd,
 )
-from tests.conftest import Shop
+from tests.conftest import BLOCKING, Shop
 
 
 def test_a_refund_made_elsewhere_counts_when_it_was_recorded(shop: Shop) -> None:
@@ -41,6 +41,7 @@ def test_a_refund_made_elsewhere_counts_when_it_was_recorded(shop: Shop) -> None
     assert answers(shop, shop.seller) == expected(shop, shop.seller)
 
 
+@BLOCKING
 def test_what_went_back_before_a_late_payment_was_accepted_counts_with_its_sale(
     shop: Shop,
 ) -> None:
@@ -99,6 +100,7 @@ def test_a_refund_of_help_is_subtracted_like_any_other(shop: Shop) -> None:
     )
 
 
+@BLOCKING
 def test_money_that_came_twice_is_no_second_sale_and_its_return_no_refund(shop: Shop) -> None:
     checkout = shop.checkout(shop.product(price=usd("29.00")))
     pay_elsewhere(shop, checkout, noon(1))

@@ -19,6 +19,7 @@ from digistore.database import Database, Transaction
 from digistore.testing import FrozenClock
 from tests.conftest import Shop
 from tests.database.history import tell_history
+from tests.past import connection_to
 
 COLUMNS = "entity, entity_id, version, at, actor, cause, changes, digest, previous"
 
@@ -133,7 +134,7 @@ def database(template: Path, tmp_path: Path, clock: FrozenClock) -> Iterator[Dat
     copy.write_bytes(template.read_bytes())
     database = Database.open(f"sqlite:///{copy}", clock)
     yield database
-    database.close()
+    run(database.close())
 
 
 def write(database: Database, *changes: Change, actor: str = "system") -> None:
@@ -144,7 +145,7 @@ def write(database: Database, *changes: Change, actor: str = "system") -> None:
 
 
 def rows_of(database: Database) -> list[tuple[Any, ...]]:
-    with database.reading() as connection:
+    with connection_to(database) as connection:
         found = connection.exec_driver_sql(
             f"SELECT {COLUMNS} FROM digistore_audit ORDER BY entity_id, version"
         )

@@ -18,6 +18,7 @@ from digistore.errors import (
     NothingToDeliver,
 )
 from tests.conftest import Shop
+from tests.past import connection_to
 
 Subtests = pytest.Subtests
 PRICE = Money("5.00", "USD")
@@ -46,7 +47,7 @@ def test_D1_a_product_lives_without_users_orders_and_payments(store: Store) -> N
     assert catalog.offer(None, product).action == "sign_in"
     catalog.withdraw(SYSTEM, product)
     target = getattr(store, "_target", store)
-    with target._shop.database.reading() as connection:
+    with connection_to(target._shop.database) as connection:
         for table in ("users", "orders", "payments", "purchased_products", "short_urls"):
             count = connection.exec_driver_sql(f"SELECT count(*) FROM digistore_{table}").scalar()
             assert count == 0, table

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from digistore import SYSTEM, HostUser, Money, Product, Release, Store
+from digistore.database.types import metadata
 from digistore.errors import (
     AlreadyExists,
     DigistoreError,
@@ -304,9 +305,7 @@ def test_D6_a_release_reaches_every_holder_with_no_write_per_buyer(shop: Shop) -
 
 
 def rows_by_table(shop: Shop) -> dict[str, int]:
-    tables = shop.rows("SELECT name FROM sqlite_master WHERE type = 'table'")
-    names = [name for (name,) in tables if name.startswith("digistore_")]
-    return {name: int(shop.rows(f"SELECT count(*) FROM {name}")[0][0]) for name in names}
+    return {name: int(shop.rows(f"SELECT count(*) FROM {name}")[0][0]) for name in metadata.tables}
 
 
 # Who sees what

@@ -9,11 +9,14 @@ import pytest
 from digistore import Money
 from digistore.blocking import run
 from digistore.database import Transaction
+from digistore.database.lanes import BlockingLane
+from digistore.database.sqlite import SQLite
 from digistore.entitlements import EntitlementLedger, MemoryLedger, SqlLedger
 from digistore.entitlements.facts import Fact, FactKind, FactState
 from digistore.entitlements.rules import Grant, choose, decide
 from digistore.settings import AccessPolicy, Effect
 from digistore.testing.ledger import AT, Holding, LedgerContract, facts, grants
+from tests.past import connection_to
 from tests.payments.memory import MemoryShop
 
 STRICT = AccessPolicy(
@@ -57,9 +60,9 @@ def shop() -> Iterator[MemoryShop]:
 @pytest.fixture
 def in_sql(shop: MemoryShop) -> Iterator[SqlLedger]:
     """The ledger of the shop, in a transaction that is rolled back."""
-    with shop.store._shop.database.engine.connect() as connection:
+    with connection_to(shop.store._shop.database) as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        yield SqlLedger(Transaction(connection, shop.clock(), []))
+        yield SqlLedger(Transaction(BlockingLane(connection, SQLite()), shop.clock(), []))
         connection.exec_driver_sql("ROLLBACK")
 
 
@@ -84,8 +87,8 @@ def test_both_ledgers_decide_as_the_shop_did(shop: MemoryShop) -> None:
     """After a life through the API: its facts in memory come to what is stored in the shop."""
     happen_a_lot(shop)
     purchases = shop.rows("SELECT id, user_id, product_id, state FROM digistore_purchased_products")
-    with shop.store._shop.database.engine.connect() as connection:
-        in_sql = SqlLedger(Transaction(connection, shop.clock(), []))
+    with connection_to(shop.store._shop.database) as connection:
+        in_sql = SqlLedger(Transaction(BlockingLane(connection, SQLite()), shop.clock(), []))
         in_memory = MemoryLedger({grant: (user, title) for grant, user, title, _ in purchases})
         for (grant,) in connection.exec_driver_sql(
             "SELECT grant_id FROM digistore_entitlement_facts GROUP BY 1 ORDER BY MIN(sequence)"

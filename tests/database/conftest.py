@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
+from digistore.blocking import run
 from digistore.database import Database
 from digistore.testing import FrozenClock
 
@@ -30,7 +31,7 @@ def database(path: Path, clock: FrozenClock) -> Iterator[Database]:
     yield database
     pool: Any = database.engine.pool
     assert pool.checkedout() == 0, "a connection was not given back"
-    database.close()
+    run(database.close())
 
 
 @pytest.fixture

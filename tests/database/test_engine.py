@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.pool import NullPool, StaticPool
 
 from digistore import SYSTEM, AsyncStore, Money, Store
 from digistore.blocking import run
 from digistore.database import Database, prepare_sqlite
-from digistore.database.engine import check_sqlite, connect, is_memory, open_writer, read_url
+from digistore.database.opening import read_url
+from digistore.database.sources import FileSource
+from digistore.database.sqlite import check_sqlite, connect, is_memory, open_writer
 from digistore.errors import Busy, ConfigError
 from tests.conftest import SECRET
+from tests.past import connection_to
 
 OURS = {
     "foreign_keys": 1,
@@ -43,8 +46,7 @@ def open_on(engine: Engine, kind: type[Store] = Store) -> Store:
 def test_our_own_engine_has_the_settings_to_write_and_to_read(database: Database) -> None:
     with database.engine.connect() as connection:
         assert settings_of(connection) == OURS
-    with database.reading() as connection:
-        assert settings_of(connection) == OURS
+    assert run(database.whole(settings_of)) == OURS
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_a_hosts_engine_lends_its_file_and_is_not_changed(
     store = open_on(hosts_engine, kind)
     database = store._shop.database
     assert database.engine is not hosts_engine
-    with database.reading() as connection:
+    with connection_to(database) as connection:
         assert settings_of(connection) == OURS
         names = connection.exec_driver_sql("SELECT name FROM host_users")
         assert names.scalar() == "Ada"
@@ -97,7 +99,7 @@ def test_a_hosts_engine_lends_its_file_and_is_not_changed(
         after = settings_of(connection)
     assert after["foreign_keys"] == before["foreign_keys"] == 0
     assert after["synchronous"] == before["synchronous"]
-    database.close()
+    run(database.close())
     pool: Any = hosts_engine.pool
     assert pool.checkedout() == 0
     with hosts_engine.connect() as connection:  # not disposed of: it is the host's
@@ -140,7 +142,7 @@ def test_a_hosts_memory_needs_one_connection_and_foreign_keys(engine: Engine, me
 
 def test_engines_of_other_databases_are_refused_without_their_password() -> None:
     engine = create_engine("mysql+pymysql://shop:hunter2@db.example/shop", module=sqlite3)
-    with pytest.raises(ConfigError, match="not supported yet") as caught:
+    with pytest.raises(ConfigError, match="is not supported") as caught:
         open_on(engine)
     assert "hunter2" not in str(caught.value)
 
@@ -222,15 +224,11 @@ def test_a_store_that_does_not_open_lets_its_database_go(path: Path) -> None:
 
 
 def test_readers_let_go_of_their_connection_with_their_thread(database: Database) -> None:
-
-    async def look() -> None:
-        with database.reading() as connection:
-            connection.exec_driver_sql("SELECT 1")
-
+    source = database._source
+    assert isinstance(source, FileSource)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: run(look()), range(16)))
-    assert database._readers is not None
-    assert len(database._readers._all) == 0
+        list(pool.map(lambda _: run(database.rows(text("SELECT 1"))), range(16)))
+    assert len(source._readers._all) == 0
 
 
 def test_threads_that_open_a_new_database_at_once_all_get_it(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from digistore.errors import Invalid
 from digistore.outbox.tables import rounds
 from digistore.testing import FrozenClock
 from tests.conftest import SECRET
+from tests.past import connection_to
 
 NEVER = 0.1  # seconds to wait for what must not come
 LONG = 60
@@ -24,10 +25,10 @@ LONG = 60
 @pytest.fixture
 def database(clock: FrozenClock) -> Iterator[Database]:
     database = Database.open("sqlite://", clock)
-    with database.reading() as connection:
+    with connection_to(database) as connection:
         rounds.create(connection)
     yield database
-    database.close()
+    run(database.close())
 
 
 def count(database: Database) -> int:
@@ -117,7 +118,7 @@ def test_two_stores_in_memory_are_two_shops() -> None:
 
 
 async def _tables(store: Store) -> int:
-    with store._shop.database.reading() as connection:
+    with connection_to(store._shop.database) as connection:
         found = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar()
     return int(found or 0)
 

@@ -24,12 +24,14 @@ from digistore.errors import ConfigError
 from digistore.gateways.sandbox import SandboxGateway
 from digistore.testing import FrozenClock, check_invariants
 from tests.conftest import SECRET, Shop
+from tests.past import connection_to
 
 # Migrates the database at argv[1], and dies before statement number argv[2] of it.
 MIGRATE = f"""
 import os, signal, sys
 from sqlalchemy import event
 from digistore import Store
+from tests.past import connection_to
 
 store = Store.open(f"sqlite:///{{sys.argv[1]}}", files="memory://", gateways=[], secret={SECRET!r})
 left = int(sys.argv[2])
@@ -152,7 +154,7 @@ def within(store: Store, work: Callable[[Connection], object]) -> None:
     """Do *work* in one transaction of the store's database."""
 
     async def whole(tx: Transaction) -> None:
-        work(tx.connection)
+        await tx.whole(work)
 
     run(store._shop.database.transact(whole))
 
@@ -210,5 +212,5 @@ def test_a_schema_of_another_version_names_both(template: Path, tmp_path: Path) 
 
 def test_the_version_is_read_back(template: Path, tmp_path: Path) -> None:
     path = Path(shutil.copy(template, tmp_path / "shop.db"))
-    with open_store(path) as store, store._shop.database.reading() as connection:
+    with open_store(path) as store, connection_to(store._shop.database) as connection:
         assert current(connection) == HEAD

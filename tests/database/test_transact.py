@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from digistore.blocking import run
 from digistore.database import Database, Prepared, Transaction
 from digistore.database.retry import ATTEMPTS
+from digistore.database.sources import FileSource
 from digistore.errors import Busy, Invalid
 from digistore.outbox.tables import rounds
 from digistore.testing import FrozenClock
@@ -353,8 +354,9 @@ def test_no_update_of_eight_threads_is_lost(database: Database) -> None:
 
 @pytest.mark.parametrize("code", [BUSY, sqlite3.SQLITE_IOERR])
 def test_a_read_that_cannot_be_had_is_busy(database: Database, failing: Failing, code: int) -> None:
-    assert database._readers is not None
-    with failing(database._readers._engine, code, "SELECT"), pytest.raises(Busy):
+    source = database._source
+    assert isinstance(source, FileSource)
+    with failing(source._readers._engine, code, "SELECT"), pytest.raises(Busy):
         names(database)
     assert names(database) == []
 

@@ -16,7 +16,7 @@ from digistore.downloads import DownloadRequest, Stream
 from digistore.errors import Forbidden, NotFound
 from digistore.gateways.sandbox import SandboxGateway
 from digistore.testing import FrozenClock, check_invariants
-from tests.conftest import SECRET, Shop
+from tests.conftest import SECRET, SQLITE, Shop
 from tests.downloads.fetching import ask, body, bought, fetched, refusal, sessions, token, used
 
 
@@ -109,11 +109,12 @@ def test_scripts_are_counted_and_limited_as_links_are(shop_with: Callable[..., S
     assert refusal(shop, token(shop, book)) == (429, "download_limit")
 
 
+@SQLITE
 def test_a_busy_database_does_not_stop_a_paid_download_unless_it_is_limited(
     shop: Shop, open_store: Callable[..., Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("digistore.database.engine.BUSY_TIMEOUT", 10)
-    monkeypatch.setattr("digistore.database.transaction.PATIENCE", 0)
+    monkeypatch.setattr("digistore.database.sqlite.BUSY_TIMEOUT", 10)
+    monkeypatch.setattr("digistore.database.database.PATIENCE", 0)
     book = bought(shop)
     link = token(shop, book)
     rival = sqlite3.connect(tmp_path / "shop.db", isolation_level=None)

@@ -16,9 +16,10 @@ from digistore.blocking import run
 from digistore.downloads import LinkCheck
 from digistore.errors import Forbidden, Invalid, NotFound, NothingToDeliver
 from digistore.tokens import Secrets
-from tests.conftest import SECRET, OpenStore, Shop
+from tests.conftest import BLOCKING, SECRET, OpenStore, Shop
 from tests.payments.asking import usd
 
+pytestmark = BLOCKING
 ALPHABET = string.ascii_letters + string.digits + "-_."
 
 

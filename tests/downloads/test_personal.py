@@ -21,7 +21,7 @@ from digistore.errors import Busy, ConfigError, Forbidden, Invalid
 from digistore.files import BlobReader
 from digistore.gateways.sandbox import SandboxGateway
 from digistore.testing import FrozenClock
-from tests.conftest import SECRET, Shop
+from tests.conftest import BLOCKING, SECRET, Shop
 from tests.downloads.fetching import ask, body, fetched, refusal, sessions, token
 from tests.files.shelf import sha256
 
@@ -144,6 +144,7 @@ def test_a_recipe_that_the_store_has_no_more_fails_closed(
     assert refusal(shop, token(shop, book)) == (503, "personalisation_failed")
 
 
+@BLOCKING
 def test_while_one_request_builds_another_is_told_to_come_again(shop: Shop, stamp: Stamp) -> None:
     book = stamped(shop)
     link = token(shop, book)
@@ -184,6 +185,7 @@ def test_a_builder_that_died_is_followed_by_another(shop: Shop, stamp: Stamp) ->
     assert fetched(shop, link) == (200, expected(shop, book))
 
 
+@BLOCKING
 def test_of_two_who_follow_one_that_died_one_builds(shop: Shop, stamp: Stamp) -> None:
     book = stamped(shop)
     purchase = shop.store.entitlements.check(shop.buyer, book).purchase
@@ -191,11 +193,11 @@ def test_of_two_who_follow_one_that_died_one_builds(shop: Shop, stamp: Stamp) ->
     services = getattr(shop.store, "_target", shop.store)._shop
     source = run(services.files.stored(sha256(ORIGINAL)))
     database = services.database
-    begun = run(database.transact(partial(_claim, purchase.id, source, "stamp-1", None)))
+    begun = run(database.beside.transact(partial(_claim, purchase.id, source, "stamp-1", None)))
     assert begun == shop.clock()
     shop.clock.go(minutes=6)
     claims = [
-        run(database.transact(partial(_claim, purchase.id, source, "stamp-1", begun)))
+        run(database.beside.transact(partial(_claim, purchase.id, source, "stamp-1", begun)))
         for _ in range(2)
     ]
     assert claims == [shop.clock(), None]

@@ -15,8 +15,9 @@ from digistore.downloads import Accel, DownloadRequest, Stream
 from digistore.errors import DamagedFile
 from digistore.files import AsyncFiles
 from digistore.tokens import Secrets
-from tests.conftest import SECRET, Shop
+from tests.conftest import BLOCKING, SECRET, Shop
 from tests.downloads.fetching import ask, body, bought, fetched, refusal, sessions, token
+from tests.past import connection_to
 from tests.payments.asking import usd
 
 BYTES = b"Async Python 1.0"
@@ -141,6 +142,7 @@ def test_after_a_refund_the_link_and_a_resumed_range_are_refused_at_once(shop: S
     assert sessions(shop)[0][0] == 2
 
 
+@BLOCKING
 @pytest.mark.parametrize("rival", ["revoke", "revoke_links"])
 def test_what_ends_a_link_while_its_bytes_are_fetched_is_seen_before_they_are_counted(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, rival: str
@@ -202,7 +204,7 @@ def test_a_file_that_a_scanner_has_stopped_is_not_given_any_more(shop: Shop) -> 
     book = bought(shop)
     link = token(shop, book)
     target = getattr(shop.store, "_target", shop.store)._shop.database
-    with target.engine.begin() as connection:
+    with connection_to(target) as connection:
         connection.exec_driver_sql("UPDATE digistore_release_files SET scan = 'infected'")
     assert refusal(shop, link) == (410, "file_blocked")
 

@@ -14,6 +14,7 @@ from digistore.errors import DamagedFile
 from tests.conftest import Shop
 from tests.downloads.fetching import ask, body, bought, fetched, refusal, sessions, token, used
 from tests.downloads.test_plan import overwrite, stored
+from tests.past import connection_to
 
 FILES = {
     "book.pdf": b"%PDF- a book" * 1000,
@@ -82,7 +83,7 @@ def test_a_refund_closes_it_and_one_blocked_file_blocks_it(shop: Shop) -> None:
     book = bought(shop, FILES)
     link = token(shop, book)
     database = getattr(shop.store, "_target", shop.store)._shop.database
-    with database.engine.begin() as connection:
+    with connection_to(database) as connection:
         connection.exec_driver_sql(
             "UPDATE digistore_release_files SET scan = 'infected' WHERE display_name = 'notes.txt'"
         )

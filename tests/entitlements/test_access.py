@@ -9,10 +9,11 @@ from sqlalchemy import event, select
 
 from digistore import Store
 from digistore.blocking import run
+from digistore.database.sources import FileSource
 from digistore.entitlements.holding import Moment, derive, facts_of, grants_of, stored_grants
 from digistore.entitlements.tables import purchased_products
 from digistore.errors import Invalid
-from tests.conftest import RETURN, OpenStore, Shop
+from tests.conftest import BLOCKING, RETURN, SQLITE, OpenStore, Shop
 from tests.payments.asking import record, usd
 
 
@@ -20,9 +21,10 @@ def traced(store: Store) -> list[str]:
     """Return a list that grows with every statement which a store just opened reads by."""
     seen: list[str] = []
     database = getattr(store, "_target", store)._shop.database
-    assert database._readers is not None
+    source = database._source
+    assert isinstance(source, FileSource)
     event.listen(
-        database._readers._engine,
+        source._readers._engine,
         "connect",
         lambda connection, _: connection.set_trace_callback(seen.append),
     )
@@ -84,6 +86,7 @@ def test_what_nobody_knows_nobody_may_open(shop: Shop) -> None:
         assert not check(user, product), (user, product)
 
 
+@SQLITE
 def test_a_check_is_one_statement(shop: Shop, open_store: OpenStore) -> None:
     book, other = shop.product("A"), shop.product("B")
     shop.buy(book)
@@ -96,6 +99,7 @@ def test_a_check_is_one_statement(shop: Shop, open_store: OpenStore) -> None:
         assert statements(seen) == 1
 
 
+@SQLITE
 def test_many_checks_are_one_statement_however_many_they_are(
     shop: Shop, open_store: OpenStore
 ) -> None:
@@ -142,6 +146,7 @@ def test_a_purchase_after_a_refund_opens_again(shop: Shop) -> None:
     assert shop.store.entitlements.check(shop.buyer, book)
 
 
+@BLOCKING
 def test_rebuilding_from_the_facts_changes_nothing(shop: Shop) -> None:
     """I20: what is stored is what the facts say, of every purchase of an eventful shop."""
     pay = shop.store.payments

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from digistore.blocking import run
 from digistore.database import Database
 from digistore.files import BlobBackend
 from digistore.files.local import LocalBackend
@@ -48,7 +49,7 @@ def database(tmp_path: Path, empty_shop: Path, clock: TurnableClock) -> Iterator
     shutil.copyfile(empty_shop, path)
     database = Database.open(f"sqlite:///{path}", clock)
     yield database
-    database.close()
+    run(database.close())
 
 
 @pytest.fixture(scope="session")

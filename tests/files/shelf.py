@@ -89,11 +89,11 @@ def migrated(path: Path) -> Path:
     """Make an empty shop at *path*."""
 
     async def make(tx: Transaction) -> None:
-        migrate(tx.connection)
+        await tx.whole(migrate)
 
     database = Database.open(f"sqlite:///{path}", utc_now)
     run(database.transact(make))
-    database.close()
+    run(database.close())
     return path
 
 

@@ -27,6 +27,7 @@ from digistore.testing import FrozenClock
 from digistore.testing.stripe import StripeDouble
 from tests.conftest import RETURN, OpenStore, Shop
 from tests.gateways.stripe_kit import over, signed
+from tests.past import connection_to
 from tests.support.desk import ask, offer
 
 PRICE = Money("29.00", "EUR")
@@ -494,7 +495,7 @@ def test_a_customer_who_is_gone_at_stripe_stops_no_sale(shop: StripeShop) -> Non
 def forget(shop: StripeShop) -> None:
     """Let Stripe know nothing of the customer of whom the shop does."""
     target: Any = getattr(shop.store, "_target", shop.store)
-    with target._shop.database.reading() as connection:
+    with connection_to(target._shop.database) as connection:
         connection.exec_driver_sql("UPDATE digistore_payments SET customer = 'cus_gone'")
         connection.commit()
 

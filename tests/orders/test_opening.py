@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from digistore import AsyncStore, Store
+from digistore.blocking import run
 from digistore.errors import ConfigError
 from digistore.gateways import GatewayProfile, MoneyRules
 from digistore.gateways.sandbox import SandboxGateway
@@ -39,7 +40,7 @@ def open_with(kind: type[Store | AsyncStore], *gateways: Any, **settings: Any) -
         secret=SECRET,
         settings=Settings(**settings),
     )
-    store._shop.database.close()
+    run(store._shop.database.close())
 
 
 @pytest.fixture(params=[Store, AsyncStore])
@@ -82,4 +83,4 @@ def test_K2_a_store_shows_no_secret(kind: Any) -> None:
     store = kind.open("sqlite://", files="memory://", gateways=[], secret=SECRET)
     for shown in (repr(store), repr(store._shop), str(vars(store)), repr(store.downloads)):
         assert SECRET not in shown
-    store._shop.database.close()
+    run(store._shop.database.close())

@@ -14,6 +14,7 @@ from digistore.events import OrderPaid
 from digistore.orders import Checkout, DocumentKind, Receipt, ReceiptDocument
 from digistore.settings import LegalEntity, Settings
 from tests.conftest import RETURN, Shop
+from tests.past import connection_to
 from tests.payments.asking import action, record, usd
 
 HOUSE = LegalEntity(
@@ -104,7 +105,7 @@ def test_an_unpaid_order_gets_neither_receipt_nor_number(shop: Shop) -> None:
 def test_it_is_one_however_often_its_event_is_told(shop: Shop) -> None:
     checkout = shop.buy(shop.product())
     first = document(shop, checkout)
-    with shop_database(shop).begin() as connection:
+    with connection_to(shop.store) as connection:
         connection.exec_driver_sql(
             "UPDATE digistore_deliveries SET state = 'due', delivered_at = NULL, next_check_at = 0"
         )
@@ -323,11 +324,6 @@ def test_a_legal_entity_is_kept_and_told_again_writes_nothing(shop: Shop) -> Non
     users.set_legal_entity(shop.seller, shop.seller, SELLER)
     assert shop.count("audit") == before
     assert users.legal_entity(SYSTEM, shop.seller) == SELLER
-
-
-def shop_database(shop: Shop) -> Any:
-    target = getattr(shop.store, "_target", shop.store)
-    return target._shop.database.engine
 
 
 def test_money_is_exact_on_paper(shop: Shop) -> None:

@@ -23,7 +23,8 @@ from digistore.ids import EventId
 from digistore.outbox import announce
 from digistore.outbox.service import BACKOFF, LEASE
 from digistore.testing import FrozenClock
-from tests.conftest import SECRET, Shop
+from tests.conftest import SECRET, SQLITE, Shop
+from tests.past import connection_to
 
 TICK = timedelta(microseconds=1)
 
@@ -304,7 +305,7 @@ def test_who_comes_back_after_the_lease_does_not_close_what_another_has_in_hand(
 
 def deliveries(store: Store) -> list[tuple[object, ...]]:
     """Say of each delivery its state, its tries and whether somebody has it in hand."""
-    with shop_of(store).database.reading() as connection:
+    with connection_to(shop_of(store).database) as connection:
         rows = connection.exec_driver_sql("SELECT state, tries, lease FROM digistore_deliveries")
         return [(state, tries, lease is not None) for state, tries, lease in rows]
 
@@ -350,6 +351,7 @@ def test_no_event_without_a_commit(store: Store) -> None:
     assert store.catalog.releases(SYSTEM, product) == ()
 
 
+@SQLITE
 def test_an_event_whose_transaction_is_repeated_is_written_once(store: Store) -> None:
     database = shop_of(store).database
     failed: list[str] = []
@@ -392,7 +394,7 @@ def test_a_transition_that_is_told_again_is_one_event(shop: Shop) -> None:
     heard: list[OrderExpired] = []
     shop.store.on(OrderExpired, heard.append, name="mail")
     for _ in range(2):
-        run(shop_of(shop.store).database.transact(work))
+        run(shop_of(shop.store).database.beside.transact(work))
     assert delivered(shop.store) == (2, 0)
     assert [one.id for one in heard] == ["evt_0", "evt_2"]
 

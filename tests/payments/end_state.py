@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pprint import pformat
 from typing import Any, TypeAlias
 
+from digistore.database.types import metadata
 from digistore.payments.tables import provider_events
 
 Rows: TypeAlias = Callable[[str], list[tuple[Any, ...]]]
@@ -90,14 +91,17 @@ def access(rows: Rows) -> list[tuple[Any, ...]]:
     )
 
 
+def columns_of(table: str) -> list[str]:
+    return [column.name for column in metadata.tables[table].columns]
+
+
 def every_row(rows: Rows) -> dict[str, list[tuple[Any, ...]]]:
     """Return all that is stored but the inbox and tickets: what a replay must not change (I17)."""
-    tables = [name for (name,) in rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
     found = {}
-    for table in sorted(tables):
-        if table == provider_events.name or table.startswith("sqlite_"):
+    for table in sorted(metadata.tables):
+        if table == provider_events.name:
             continue
-        columns = [row[1] for row in rows(f"PRAGMA table_info({table})") if row[1] not in TICKETS]
+        columns = [name for name in columns_of(table) if name not in TICKETS]
         found[table] = rows(f"SELECT {', '.join(columns)} FROM {table}")
     return {table: sorted(known, key=repr) for table, known in found.items()}
 
@@ -113,7 +117,7 @@ def what_settling_reads(rows: Rows) -> int:
         labels |= dict(rows(f"SELECT id, {label} FROM digistore_{table}"))
     found = []
     for table in (*SETTLED, *LABELS):
-        names = [row[1] for row in rows(f"PRAGMA table_info(digistore_{table})")]
+        names = columns_of(f"digistore_{table}")
         columns = [
             f"{name} IS NULL" if name.endswith("_at") else name
             for name in names

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from digistore import Store
 from digistore.blocking import run
+from digistore.database.sources import BlockingSource
 from digistore.doctor.checks import Statement
 from digistore.doctor.service import CHECKS
 from digistore.gateways import CheckoutRef, PaymentSnapshot
@@ -19,6 +20,7 @@ from digistore.orders import Checkout
 from digistore.settings import Settings
 from digistore.testing import FrozenClock
 from tests.conftest import SECRET, Shop
+from tests.past import connection_to
 
 # The shops of the test that runs: see books.
 OPENED: WeakSet[Store] = WeakSet()
@@ -75,7 +77,7 @@ class MemoryShop(Shop):
         """Draw the next ticket of a checkout's attempt, as a door does before it fetches."""
         url = checkout if isinstance(checkout, str) else checkout.url
         row = f"url = '{url}'"
-        with self.store._shop.database.engine.begin() as connection:
+        with connection_to(self.store._shop.database) as connection:
             connection.exec_driver_sql(
                 f"UPDATE digistore_payment_attempts SET ticket = ticket + 1 WHERE {row}"
             )
@@ -139,7 +141,9 @@ def _all_checks() -> str:
 
 
 def is_open(store: Store) -> bool:
-    return store._shop.database._let_go.alive
+    source = store._shop.database._source
+    assert isinstance(source, BlockingSource)
+    return source._let_go is not None and source._let_go.alive
 
 
 def connection_of(store: Store) -> Connection:

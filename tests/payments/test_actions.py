@@ -19,7 +19,7 @@ from digistore.payments import Action
 from digistore.payments.models import HINTS, ActionKind, Choice
 from digistore.payments.service.actions import CHOICES
 from digistore.payments.tables import payment_actions
-from tests.conftest import Shop
+from tests.conftest import BLOCKING, Shop
 from tests.payments.asking import (
     RECEIVED,
     access,
@@ -174,6 +174,7 @@ def told(shop: Shop, checkout: Checkout, **values: Any) -> None:
     run(settle.settle(replace(found, **values), 0, "test"))
 
 
+@BLOCKING
 def test_what_no_gateway_should_say_is_noted_and_kept(shop: Shop) -> None:
     """Another amount for the same payment; more given back than was taken."""
     book, other = shop.product("A"), shop.product("B")

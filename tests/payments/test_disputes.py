@@ -16,6 +16,9 @@ from tests.payments.asking import access, action, calls, events, state, usd, wai
 NewShop = Callable[..., Shop]
 
 
+IN_ORDER = "SELECT state FROM digistore_purchased_products ORDER BY rowid"
+
+
 def dispute(shop: Shop, checkout: Checkout, amount: str | None = None) -> None:
     money = None if amount is None else usd(amount)
     shop.deliver(shop.sandbox.open_dispute(checkout, money))
@@ -79,7 +82,7 @@ def test_a_standby_steps_in_while_the_live_one_is_disputed(shop: Shop) -> None:
     end(shop, first, "won")
     kept = shop.store.entitlements.check(shop.buyer, book).purchase
     assert kept == found  # restored, the first one waits
-    assert [row[0] for row in shop.rows("SELECT state FROM digistore_purchased_products")] == [
+    assert [row[0] for row in shop.rows(IN_ORDER)] == [
         "standby",
         "live",
     ]

@@ -13,6 +13,7 @@ from digistore.errors import Forbidden, NotFound
 from digistore.orders import Billing, Checkout, Consent
 from digistore.payments import DisputeEvidence
 from tests.conftest import RETURN, Shop
+from tests.past import connection_to
 from tests.payments.asking import usd
 
 WORDS = "I want it at once and lose my right of withdrawal."
@@ -108,7 +109,7 @@ def test_only_the_seller_and_operators_see_it(shop: Shop) -> None:
 def test_a_seller_does_not_see_a_buyers_devices(shop: Shop) -> None:
     bought = disputed(shop)
     inner = getattr(shop.store, "_target", shop.store)._shop
-    with inner.database.engine.begin() as connection:
+    with connection_to(inner.database) as connection:
         connection.exec_driver_sql("UPDATE digistore_download_sessions SET agent = 'curl/8'")
 
     def agents(actor: Any) -> list[str | None]:

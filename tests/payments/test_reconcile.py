@@ -9,6 +9,7 @@ from digistore.errors import GatewayConfigError, GatewayUnavailable
 from digistore.gateways.sandbox import SandboxGateway
 from digistore.payments import ReconcileReport
 from tests.conftest import OpenStore, Shop
+from tests.past import connection_to
 from tests.payments.asking import access, calls, given_back, state, usd, waiting
 from tests.payments.end_state import every_row
 
@@ -255,7 +256,7 @@ def test_a_gateway_that_is_not_configured_any_more_stops_nobody(
 def spoil(shop: Shop, sql: str) -> None:
     """Write past the library."""
     target = getattr(shop.store, "_target", shop.store)
-    with target._shop.database.engine.connect() as connection:
+    with connection_to(target._shop.database) as connection:
         connection.exec_driver_sql(sql)
 
 

@@ -12,18 +12,19 @@ import pytest
 from digistore.blocking import run
 from digistore.database import Database, Transaction
 from digistore.database.migrations import migrate
+from tests.past import connection_to
 from tests.short_urls.shop import Clock, Shop
 
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     async def work(tx: Transaction) -> None:
-        migrate(tx.connection)
+        await tx.whole(migrate)
 
     path = tmp_path_factory.mktemp("migrated") / "shop.db"
     database = Database.open(f"sqlite:///{path}", Clock())
     run(database.transact(work))
-    database.close()
+    run(database.close())
     return path
 
 
@@ -31,11 +32,11 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shop(migrated: Path) -> Iterator[Shop]:
     clock = Clock()
     database = Database.open("sqlite://", clock)
-    with closing(sqlite3.connect(migrated)) as disk, database.reading() as memory:
+    with closing(sqlite3.connect(migrated)) as disk, connection_to(database) as memory:
         driver: Any = memory.connection.driver_connection
         disk.backup(driver)
     yield Shop(database, clock)
-    database.close()
+    run(database.close())
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def shop_on_disk(migrated: Path, tmp_path: Path) -> Iterator[Shop]:
     clock = Clock()
     database = Database.open(f"sqlite:///{shutil.copy(migrated, tmp_path)}", clock)
     yield Shop(database, clock)
-    database.close()
+    run(database.close())
 
 
 @pytest.fixture
@@ -55,11 +56,11 @@ def fresh_shop(migrated: Path) -> Iterator[Callable[[], Shop]]:
         clock = Clock()
         database = Database.open("sqlite://", clock)
         opened.append(database)
-        with closing(sqlite3.connect(migrated)) as disk, database.reading() as memory:
+        with closing(sqlite3.connect(migrated)) as disk, connection_to(database) as memory:
             driver: Any = memory.connection.driver_connection
             disk.backup(driver)
         return Shop(database, clock)
 
     yield make
     for database in opened:
-        database.close()
+        run(database.close())

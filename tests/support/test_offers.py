@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from digistore import SYSTEM
 from digistore.errors import Forbidden, Invalid, NotFound
 from tests.conftest import Shop
+from tests.past import connection_to
 from tests.payments.asking import usd
 from tests.support.desk import SCOPE, SETUP, ask, bought, offer
 
@@ -47,7 +48,7 @@ def test_help_is_never_free(shop: Shop) -> None:
     offer(shop, book)
     target = getattr(shop.store, "_target", shop.store)
     with (
-        target._shop.database.engine.connect() as connection,
+        connection_to(target._shop.database) as connection,
         pytest.raises(IntegrityError, match="digistore_support_offers_never_free"),
     ):
         connection.exec_driver_sql("UPDATE digistore_support_offers SET price = 0")

@@ -19,6 +19,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    cast,
     func,
     literal_column,
     not_,
@@ -34,6 +35,7 @@ from digistore.analytics.rules import DAY, Entry, Fact, bounds, entries
 from digistore.catalog.tables import products
 from digistore.clock import from_micros
 from digistore.database import Prepared, Reader
+from digistore.database.types import Amount, summed
 from digistore.downloads.tables import download_sessions
 from digistore.entitlements.tables import purchased_products
 from digistore.orders.tables import order_lines, orders
@@ -113,7 +115,7 @@ def _sales(whose: Owner) -> Select[Any]:
             orders.c.seller_id,
             orders.c.currency,
             many=func.count(orders.c.id.distinct()),
-            amount=func.sum(order_lines.c.total),
+            amount=summed(order_lines.c.total),
         )
         .select_from(PAID.join(order_lines, order_lines.c.order_id == orders.c.id))
         .where(during(orders.c.paid_at), whose(orders.c.seller_id), IS_COUNTED)
@@ -138,7 +140,7 @@ def _returns(kind: str, told: When, candidates: Select[Any], whose: Owner) -> Se
             moment,
             orders.c.seller_id,
             orders.c.currency,
-            amount=func.sum(refunds.c.amount),
+            amount=summed(refunds.c.amount),
         )
         .select_from(PAID.join(refunds, refunds.c.payment_id == payments.c.id))
         .where(
@@ -197,7 +199,7 @@ def _closed_clicks(whose: Owner) -> Select[Any]:
     day = literal_column(str(DAY), BigInteger)
     moment = click_days.c.day * day
     return (
-        _summed("clicks", moment, short_urls.c.owner_id, many=func.sum(click_days.c.clicks))
+        _summed("clicks", moment, short_urls.c.owner_id, many=summed(click_days.c.clicks))
         .select_from(click_days.join(short_urls, short_urls.c.id == click_days.c.short_url_id))
         .where(
             type_coerce(click_days.c.closed, Integer) == 1,
@@ -214,7 +216,7 @@ _FIRST: Final = Prepared(
         select(func.min(orders.c.paid_at)).scalar_subquery(),
         select(func.min(download_sessions.c.first_at)).scalar_subquery(),
         select(func.min(clicks.c.at)).scalar_subquery(),
-        select(func.min(click_days.c.day) * DAY).scalar_subquery(),
+        select(cast(func.min(click_days.c.day), Amount) * DAY).scalar_subquery(),
     )
 )
 

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from digistore.analytics.facts import IS_COUNTED, PAID, during
 from digistore.analytics.models import LinkFigures, LinkMoney
 from digistore.database import AnyRow
+from digistore.database.types import summed
 from digistore.entitlements.tables import purchased_products
 from digistore.money import Money
 from digistore.orders.tables import order_lines, orders
@@ -44,7 +45,7 @@ TOGETHER: Final = 500  # ids in one statement
 
 _bought = orders.alias("bought")
 _returned = (
-    select(func.coalesce(func.sum(refunds.c.amount), 0))
+    select(summed(refunds.c.amount))
     .where(refunds.c.payment_id == payments.c.id, refunds.c.state == "succeeded")
     .scalar_subquery()
 )
@@ -120,7 +121,7 @@ def _summed(link: Any, kind: Any, seller: str | None) -> Select[Any]:  # noqa: A
             orders.c.seller_id,
             orders.c.currency,
             func.count().label("many"),
-            func.sum(orders.c.total - _returned).label("net"),
+            summed(orders.c.total - _returned).label("net"),
         )
         .select_from(PAID)
         .where(during(type_coerce(orders.c.paid_at, BigInteger)), IS_COUNTED)
@@ -141,8 +142,8 @@ async def _clicks(reader: Reader, bounds: tuple[int, int], seller: str | None) -
         select(
             link.label("link"),
             click_days.c.is_bot,
-            func.sum(click_days.c.clicks).label("clicks"),
-            func.sum(click_days.c.visitors).label("visitors"),
+            summed(click_days.c.clicks).label("clicks"),
+            summed(click_days.c.visitors).label("visitors"),
         )
         .where(
             type_coerce(click_days.c.closed, Integer) == 1,

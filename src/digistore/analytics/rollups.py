@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
-from sqlalchemy import Text, bindparam, delete, func, insert, select
-from sqlalchemy.dialects.postgresql import insert as insert_or_leave
+from sqlalchemy import Text, bindparam, delete, insert, select
+from sqlalchemy.dialects.postgresql import insert as insert_or_lock
 
 from digistore.analytics.models import Period
 from digistore.analytics.rules import Entry, Figure
 from digistore.analytics.tables import closed_days, day_figures
 from digistore.database import Prepared, Reader, Transaction
+from digistore.database.types import summed
 
 _ALL_CLOSED: Final = select(closed_days.c.day)
 _CLOSED: Final = _ALL_CLOSED.where(
@@ -24,7 +25,7 @@ _STORED: Final = (
         day_figures.c.day,
         day_figures.c.currency,
         day_figures.c.figure,
-        func.sum(day_figures.c.value),
+        summed(day_figures.c.value),
     )
     .where(day_figures.c.day.in_(_CLOSED))
     .group_by(day_figures.c.day, day_figures.c.currency, day_figures.c.figure)
@@ -57,9 +58,15 @@ async def stored(reader: Reader, period: Period, seller: str | None) -> list[Ent
     ]
 
 
+# An update that changes nothing locks the row: who closes the same day waits here.
+_CLOSE = insert_or_lock(closed_days)
+_CLOSE = _CLOSE.on_conflict_do_update(index_elements=["day"], set_={"day": _CLOSE.excluded.day})
+
+
 async def write(tx: Transaction, day: date, figures: Sequence[Entry]) -> None:
     """Close a day with all of its *figures*; again, it changes nothing."""
     text = day.isoformat()
+    await tx.rows(_CLOSE.values(day=text))
     await tx.rows(delete(day_figures).where(day_figures.c.day == text))
     rows = [
         {
@@ -73,7 +80,6 @@ async def write(tx: Transaction, day: date, figures: Sequence[Entry]) -> None:
     ]
     if rows:
         await tx.rows(insert(day_figures), rows)
-    await tx.rows(insert_or_leave(closed_days).values(day=text).on_conflict_do_nothing())
 
 
 def _ends(period: Period) -> dict[str, str]:

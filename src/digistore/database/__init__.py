@@ -3,9 +3,11 @@
 It must never know a business rule; a slice must never know which database this is.
 """
 
-from digistore.database.engine import prepare_sqlite
+from digistore.database.database import Database
+from digistore.database.lanes import AnyRow
+from digistore.database.sqlite import prepare_sqlite
 from digistore.database.statements import Prepared
-from digistore.database.transaction import AnyRow, Database, Reader, Record, Transaction
+from digistore.database.transaction import Reader, Record, Transaction
 
 __all__ = [
     "AnyRow",

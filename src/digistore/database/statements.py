@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
-from sqlalchemy import Connection, Dialect, Executable
+from sqlalchemy import Dialect, Executable
 from sqlalchemy.sql.elements import ClauseElement
 
 from digistore.errors import Invalid
 
 _Compiled: TypeAlias = tuple[str, tuple[str, ...], Mapping[str, Any]]
+Values: TypeAlias = Sequence[Any] | Mapping[str, Any]
 
 
 def no_text() -> Invalid:
@@ -30,10 +31,6 @@ class Prepared:
         self._statement = statement
         self._compiled: dict[str, _Compiled] = {}
 
-    def run(self, connection: Connection, params: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
-        """Run it on the driver connection below *connection* and return all rows."""
-        return self.run_on(connection.connection.driver_connection, connection.dialect, params)
-
     def run_on(
         self,
         driver: Any,  # noqa: ANN401  whatever the driver calls a connection
@@ -41,31 +38,45 @@ class Prepared:
         params: Mapping[str, Any],
     ) -> Sequence[tuple[Any, ...]]:
         """Run it on a connection of the *driver* itself and return all rows."""
-        text, names, constants = self._compiled.get(dialect.name) or self._compile(dialect)
-        values = {**constants, **params} if constants else params
+        text, values = self.bound(dialect, params)
         cursor = driver.cursor()
         try:
-            cursor.execute(text, [values[name] for name in names] if names else values)
+            cursor.execute(text, values)
+            if cursor.description is None:
+                return ()
             return cast("Sequence[tuple[Any, ...]]", cursor.fetchall())
         except UnicodeEncodeError:
             raise no_text() from None
         finally:
             cursor.close()
 
-    def run_many(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    def run_many(
+        self,
+        driver: Any,  # noqa: ANN401  as above
+        dialect: Dialect,
+        rows: Sequence[Mapping[str, Any]],
+    ) -> None:
         """Run it once per row of parameters; it returns nothing."""
-        dialect = connection.dialect
-        text, names, constants = self._compiled.get(dialect.name) or self._compile(dialect)
-        values = [{**constants, **row} for row in rows] if constants else rows
-        cursor = connection.connection.cursor()
+        text, values = self.bound_many(dialect, rows)
+        cursor = driver.cursor()
         try:
-            cursor.executemany(
-                text, [[row[name] for name in names] for row in values] if names else values
-            )
+            cursor.executemany(text, values)
         except UnicodeEncodeError:
             raise no_text() from None
         finally:
             cursor.close()
+
+    def bound(self, dialect: Dialect, params: Mapping[str, Any]) -> tuple[str, Values]:
+        """Return what is sent to a driver: the text, and the values that go with it."""
+        text, names, constants = self._compiled.get(dialect.name) or self._compile(dialect)
+        values = {**constants, **params} if constants else params
+        return text, [values[name] for name in names] if names else values
+
+    def bound_many(
+        self, dialect: Dialect, rows: Sequence[Mapping[str, Any]]
+    ) -> tuple[str, Sequence[Values]]:
+        """Return the text, and the values of each row."""
+        return self.text(dialect), [self.bound(dialect, row)[1] for row in rows]
 
     def text(self, dialect: Dialect) -> str:
         """Return what is sent to a driver."""

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    ColumnElement,
     Dialect,
     ForeignKey,
     Integer,
@@ -21,6 +22,8 @@ from sqlalchemy import (
     MetaData,
     SmallInteger,
     Text,
+    cast,
+    func,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -139,6 +142,11 @@ class Digest(TypeDecorator[bytes]):
 
     impl = LargeBinary
     cache_ok = True
+
+
+def summed(column: ColumnElement[Any]) -> ColumnElement[int]:
+    """Add up whole numbers, to 0 where there are none; PostgreSQL's own sum has another type."""
+    return cast(func.coalesce(func.sum(column), 0), Amount)
 
 
 def references(target: str) -> ForeignKey:

@@ -18,8 +18,7 @@ from digistore.orders.rules import LINE_SNAPSHOT, SNAPSHOT, snapshot_fingerprint
 from digistore.orders.tables import order_lines, orders
 
 if TYPE_CHECKING:
-    from digistore.database import Reader
-    from digistore.database.transaction import AnyRow
+    from digistore.database import AnyRow, Reader
 
 ROWS = 500  # rows that a walk holds at a time, with what belongs to them
 HOLDINGS = 200  # the same of holdings: two bound values each

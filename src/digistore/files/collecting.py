@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from digistore.blocking import offload
 from digistore.database import AnyRow
-from digistore.database.types import metadata
+from digistore.database.types import metadata, summed
 from digistore.files.backend import BlobStat
 from digistore.files.models import BlobState, GCReport
 from digistore.files.rules import sha256_of_key
@@ -124,7 +124,7 @@ class Collector:
         row = await self._database.first(
             select(
                 func.count().label("number"),
-                func.coalesce(func.sum(blobs.c.size), 0).label("size"),
+                summed(blobs.c.size).label("size"),
             ).where(where)
         )
         return (row.number, row.size) if row else (0, 0)

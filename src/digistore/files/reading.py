@@ -60,7 +60,7 @@ class Reading:
         ):
             for row in map(stored_blob, page):
                 seen = await offload(self._objects.examine, row.storage_key, row.sha256, row.size)
-                await self._note(row, seen)
+                await _note(self._database, row, seen)
                 if seen.verdict is not Verdict.INTACT:
                     found[seen.verdict].append(row.sha256)
                 checked += 1
@@ -84,7 +84,7 @@ class Reading:
         for sha256 in sha256s:
             blob = await self.stored(sha256)
             seen = await offload(self._objects.examine, blob.storage_key, blob.sha256, blob.size)
-            await self._note(blob, seen)
+            await _note(self._database, blob, seen)
             if seen.verdict is Verdict.UNREADABLE:
                 raise unreadable()
             if seen.verdict is not Verdict.INTACT:
@@ -103,7 +103,7 @@ class Reading:
             DamagedFile: the stored bytes are not what was published, or gone.
             Busy: database or storage cannot be used now.
         """
-        found = run(self.stored(blob if isinstance(blob, str) else blob.sha256))
+        found = run(_stored(self._database.beside, blob if isinstance(blob, str) else blob.sha256))
         return self.open_stored(found, start, end)
 
     def open_stored(self, blob: StoredBlob, start: int = 0, end: int | None = None) -> BlobReader:
@@ -174,11 +174,7 @@ class Reading:
         Raises:
             NotFound: no such blob.
         """
-        row = await self._database.first(select(*BLOB_COLUMNS).where(blobs.c.sha256 == sha256))
-        if row is None or row.blob_state == BlobState.DELETING:
-            noun = "file"
-            raise NotFound(noun, sha256)
-        return stored_blob(row)
+        return await _stored(self._database, sha256)
 
     def _is_due(self, row: StoredBlob, seen: Seen) -> bool:
         return is_due_for_hashing(
@@ -192,31 +188,40 @@ class Reading:
         """Note what a read has shown, and stop one that must not go on."""
         if seen.verdict is Verdict.DAMAGED or self._is_due(row, seen):
             with suppress(Busy):  # whether the file is handed out does not hang on the note
-                run(self._note(row, seen))
+                run(_note(self._database.beside, row, seen))
         if seen.verdict is Verdict.UNREADABLE:
             raise unreadable()
         if seen.verdict is not Verdict.INTACT:
             raise damaged()
 
-    async def _note(self, row: StoredBlob, seen: Seen) -> None:
-        """Write down what a look has shown, unless the row has changed since it was read."""
-        values: dict[str, object]
-        if seen.verdict is Verdict.INTACT:
-            state = BlobState.LIVE if row.state == BlobState.DAMAGED else row.state
-            now = self._database.clock()
-            values = {"state": state, "stamp": seen.stamp, "verified_at": now}
-        elif seen.verdict is Verdict.DAMAGED and row.state != BlobState.DAMAGED:
-            logger.error("the stored bytes of %s are damaged", row.sha256)
-            values = {"state": BlobState.DAMAGED}
-        else:  # bytes that are gone or cannot be read may come back with their disk
-            return
-        # A new stamp means new bytes: what was seen is no longer what is there.
-        same = (
-            blobs.c.sha256 == row.sha256,
-            blobs.c.state == row.state,
-            blobs.c.stamp.is_not_distinct_from(row.stamp),
-        )
-        await self._database.transact(lambda tx: tx.rows(update(blobs).where(*same).values(values)))
+
+async def _stored(database: Database, sha256: str) -> StoredBlob:
+    row = await database.first(select(*BLOB_COLUMNS).where(blobs.c.sha256 == sha256))
+    if row is None or row.blob_state == BlobState.DELETING:
+        noun = "file"
+        raise NotFound(noun, sha256)
+    return stored_blob(row)
+
+
+async def _note(database: Database, row: StoredBlob, seen: Seen) -> None:
+    """Write down what a look has shown, unless the row has changed since it was read."""
+    values: dict[str, object]
+    if seen.verdict is Verdict.INTACT:
+        state = BlobState.LIVE if row.state == BlobState.DAMAGED else row.state
+        now = database.clock()
+        values = {"state": state, "stamp": seen.stamp, "verified_at": now}
+    elif seen.verdict is Verdict.DAMAGED and row.state != BlobState.DAMAGED:
+        logger.error("the stored bytes of %s are damaged", row.sha256)
+        values = {"state": BlobState.DAMAGED}
+    else:  # bytes that are gone or cannot be read may come back with their disk
+        return
+    # A new stamp means new bytes: what was seen is no longer what is there.
+    same = (
+        blobs.c.sha256 == row.sha256,
+        blobs.c.state == row.state,
+        blobs.c.stamp.is_not_distinct_from(row.stamp),
+    )
+    await database.transact(lambda tx: tx.rows(update(blobs).where(*same).values(values)))
 
 
 def refuse_unreadable(blob: StoredBlob) -> None:

@@ -14,8 +14,7 @@ from digistore.files.rules import blob_key
 from digistore.files.tables import blobs, uploads
 
 if TYPE_CHECKING:
-    from digistore.database import Transaction
-    from digistore.database.transaction import AnyRow
+    from digistore.database import AnyRow, Transaction
 
 READABLE: Final = (BlobState.LIVE, BlobState.CONDEMNED)
 BLOB_COLUMNS: Final[tuple[ColumnElement[Any], ...]] = tuple(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, false, func, literal, or_, select, tuple_
 
 from digistore.catalog.models import Product, ProductSort
 from digistore.catalog.service.products import with_shelves
@@ -55,6 +55,8 @@ def _matches(text: str | None) -> list[ColumnElement[bool]]:
 
 
 def _stands_somewhere(word: str) -> ColumnElement[bool]:
+    if "\0" in word:  # stands in no text, and PostgreSQL takes none
+        return false()
     # SQLite's lower() and LIKE know the case of ASCII letters only.
     others = () if word.isascii() else (word, word.upper(), word.capitalize())
     return or_(

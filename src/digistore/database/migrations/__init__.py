@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
 
+from digistore.database.postgresql import lock_schema
 from digistore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,11 +21,23 @@ if TYPE_CHECKING:
 VERSION_TABLE = "digistore_version"
 HEAD = "dg0001"
 _HERE = Path(__file__).parent
-_ONE_AT_A_TIME = Lock()  # of a process, whatever its databases: Alembic's state is global
+ONE_AT_A_TIME = Lock()  # of a process, whatever its databases: Alembic's state is global
 
 
 def migrate(connection: Connection) -> None:
     """Bring the schema to :data:`HEAD`, inside the transaction that *connection* has open.
+
+    Raises:
+        ConfigError: the database was made by a newer version.
+    """
+    if connection.dialect.name == "postgresql":
+        lock_schema(connection)
+    with ONE_AT_A_TIME:
+        upgrade(connection)
+
+
+def upgrade(connection: Connection) -> None:
+    """Do it; whoever calls this lets one upgrade run at a time, by both locks.
 
     Raises:
         ConfigError: the database was made by a newer version.
@@ -37,8 +50,7 @@ def migrate(connection: Connection) -> None:
         )
     from alembic import command  # noqa: PLC0415  half a second that only migrations pay
 
-    with _ONE_AT_A_TIME:
-        command.upgrade(_config(connection), HEAD)
+    command.upgrade(_config(connection), HEAD)
 
 
 def current(connection: Connection) -> str | None:

@@ -107,7 +107,7 @@ def take_again(redemption_id: str, discount_id: str, customer_id: str) -> Sequen
         _beyond(discount_customers, _customer(discount_id, customer_id)),
         sql_update(redemptions)
         .where(redemptions.c.id == redemption_id)
-        .values(over_limit=case((over, True), else_=False)),
+        .values(over_limit=case((over, 1), else_=0)),
     ]
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
+from digistore.blocking import offload
 from digistore.clock import to_micros
 from digistore.database import Prepared
-from digistore.database.retry import DATABASE_ERRORS
 from digistore.errors import Busy
 from digistore.ids import new_id
 from digistore.short_urls.rules.agents import Said, told
@@ -52,6 +52,7 @@ class Clicks:
     def __init__(self, database: Database, settings: Settings) -> None:
         """Write rows to *database*, by the mode that *settings* say."""
         self._database = database
+        self._errors: tuple[type[Exception], ...] = (Busy, *database.errors)
         self.buffered = settings.clicks == "buffered"
         self._keeps_agents = settings.bot_classifier is not None
         self._queue: deque[Click] = deque()
@@ -71,7 +72,7 @@ class Clicks:
         """Write one click at once; a database that cannot costs the click, never the redirect."""
         try:
             await self._write([click._replace(id=new_id("clk", self._database.clock()))])
-        except (Busy, *DATABASE_ERRORS):
+        except self._errors:
             self._drop(1)
 
     def keep(self, click: Click) -> bool:
@@ -92,13 +93,15 @@ class Clicks:
 
         Repeated after a crash of the network, rows that are there already are left as they are.
         """
-        if not self._flushing.acquire(blocking=everything):
-            return  # somebody is at it
+        if not self._flushing.acquire(blocking=False):
+            if not everything:
+                return  # somebody is at it
+            await offload(self._flushing.acquire)
         try:
             while batch := self._take(now):
                 try:
                     await self._write(batch)
-                except (Busy, *DATABASE_ERRORS):
+                except self._errors:
                     self._works = False
                     self._put_back(batch)
                     return

@@ -22,6 +22,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from digistore.audit import Change, record
 from digistore.database.keyset import newest_first
+from digistore.database.types import summed
 from digistore.errors import Forbidden, NotFound
 from digistore.short_urls.models import LinkRule, ShortURL, ShortURLRef
 from digistore.short_urls.rules.given import fitted
@@ -232,7 +233,7 @@ async def with_clicks(reader: Reader, rows: Sequence[AnyRow]) -> list[ShortURL]:
         return []
     ids = [row.id for row in rows]
     counted = union_all(
-        select(click_days.c.short_url_id, func.sum(click_days.c.clicks).label("clicks"))
+        select(click_days.c.short_url_id, summed(click_days.c.clicks).label("clicks"))
         .where(click_days.c.short_url_id.in_(ids), type_coerce(click_days.c.closed, Integer) == 1)
         .group_by(click_days.c.short_url_id),
         select(clicks.c.short_url_id, func.count().label("clicks"))

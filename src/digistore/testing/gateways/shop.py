@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from sqlalchemy import text
+
 from digistore import SYSTEM, AsyncStore, Role, Store
 from digistore.blocking import run
 from digistore.gateways import (
@@ -197,17 +199,17 @@ class ContractShop:
     def settled(self) -> dict[str, list[tuple[Any, ...]]]:
         """Return what is stored of orders, money, access and open questions."""
         found = {}
-        with self._shop.database.reading() as connection:
-            for table, columns in _SETTLED.items():
-                rows = connection.exec_driver_sql(f"SELECT {columns} FROM {table}")  # noqa: S608
-                found[table.removeprefix("digistore_")] = sorted(map(tuple, rows), key=repr)
+        for table, columns in _SETTLED.items():
+            rows = self._rows(f"SELECT {columns} FROM {table}")  # noqa: S608  of ours
+            found[table.removeprefix("digistore_")] = sorted(rows, key=repr)
         return found
 
     def count(self, table: str) -> int:
         """Return how many rows a table has."""
-        with self._shop.database.reading() as connection:
-            sql = f"SELECT count(*) FROM digistore_{table}"  # noqa: S608  tables of ours
-            return int(connection.exec_driver_sql(sql).scalar_one())
+        return int(self._rows(f"SELECT count(*) FROM digistore_{table}")[0][0])  # noqa: S608  of ours
+
+    def _rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in run(self._shop.database.rows(text(sql)))]
 
     # What a slow door does: it draws a ticket, asks, and settles much later.
 

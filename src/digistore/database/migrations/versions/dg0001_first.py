@@ -2154,7 +2154,8 @@ def refuse(act: str, table: str, why: str, when: str = "1 = 1", of: str = "") ->
     result = "OLD" if act == "DELETE" else "NEW"
     op.execute(
         f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        f"IF {when} THEN RAISE EXCEPTION '{why}'; END IF; RETURN {result}; END $$"
+        f"IF {when} THEN RAISE EXCEPTION '{why}' "
+        f"USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN {result}; END $$"
     )
     op.execute(
         f"CREATE TRIGGER {name} BEFORE {what} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"

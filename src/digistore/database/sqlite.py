@@ -1,4 +1,4 @@
-"""Engines with the settings that the promises rest on, read back before anything relies on them."""
+"""SQLite: engines with the settings that the promises rest on, read back before they are used."""
 
 from __future__ import annotations
 
@@ -6,33 +6,65 @@ import sqlite3
 import time
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool, Pool, QueuePool, StaticPool
 
+from digistore.database.retry import Fault
 from digistore.errors import ConfigError
 
-OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
+OLDEST = (3, 37, 0)  # STRICT tables
 BUSY_TIMEOUT = 2000  # milliseconds
 
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_UNIQUE = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
+_MACHINE = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+}
 
-def read_url(url: str) -> URL:
-    """Parse a database URL.
 
-    Raises:
-        ConfigError: not a URL, or a database that is not supported.
-    """
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise ConfigError(
-            "the database URL cannot be read; use for example sqlite:///shop.db"
-        ) from error
-    if parsed.drivername not in {"sqlite", "sqlite+pysqlite"}:
-        raise ConfigError(f"{parsed.drivername} is not supported yet; use sqlite:///<path>")
-    if parsed.host:
-        raise ConfigError(f"write sqlite:///{parsed.host}: three slashes before a relative path")
-    return parsed
+class SQLite:
+    """How SQLite does it."""
+
+    begin = "BEGIN IMMEDIATE"  # a transaction that began by reading cannot always go on to write
+    begin_reading = "BEGIN"
+    errors = (DBAPIError, sqlite3.Error)
+
+    def fault(self, error: BaseException) -> Fault:
+        """Classify by SQLite's extended result code."""
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if not isinstance(cause, sqlite3.Error):
+            return Fault.FINAL
+        extended = getattr(cause, "sqlite_errorcode", 0)
+        primary = extended & 0xFF
+        if primary in _BUSY:
+            return Fault.TRANSIENT
+        if extended in _UNIQUE:
+            return Fault.UNIQUE
+        if str(cause).startswith("no such table: digistore_"):
+            return Fault.NO_SCHEMA
+        return Fault.MACHINE if primary in _MACHINE else Fault.FINAL
+
+    def waits(self, seconds: float | None) -> tuple[str, str]:
+        """Change the busy time-out, which is the connection's, and put it back."""
+        if seconds is None:
+            return "", ""
+        pragma = "PRAGMA busy_timeout = {}".format
+        return pragma(int(seconds * 1000)), pragma(BUSY_TIMEOUT)
+
+    def open(self, driver: Any) -> bool:  # noqa: ANN401  sqlite3's
+        """Ask the driver: after a full disk SQLite has rolled back by itself."""
+        return bool(driver.in_transaction)
+
+    def committed(self, driver: Any) -> bool:  # noqa: ANN401  sqlite3's
+        """Trust it: the COMMIT has waited for the disk."""
+        return True
+
+    def prepare_schema(self, connection: Connection) -> None:
+        """Do nothing: a file is there, and has one writer at a time."""
 
 
 def is_memory(url: URL) -> bool:
@@ -52,7 +84,7 @@ def open_reader(url: URL) -> Engine:
 
 
 def _open(url: URL, pool: type[Pool]) -> Engine:
-    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+    if sqlite3.sqlite_version_info < OLDEST:
         raise ConfigError(f"SQLite {sqlite3.sqlite_version} is too old; 3.37 or newer is needed")
     try:
         engine = create_engine(

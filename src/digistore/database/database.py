@@ -1,0 +1,297 @@
+"""The shop's database: one transaction, retried as a whole, and reads that need none."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from sqlalchemy import Select, literal_column, select, union_all
+
+from digistore.blocking import offload
+from digistore.clock import Clock
+from digistore.database.migrations import ONE_AT_A_TIME, upgrade
+from digistore.database.opening import open_url, use_engine
+from digistore.database.retry import ATTEMPTS, PATIENCE, Fault
+from digistore.database.sources import AwaitedSource
+from digistore.database.statements import no_text
+from digistore.database.transaction import Reader, Transaction
+from digistore.database.types import metadata
+from digistore.errors import Busy, ConfigError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine, Executable
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from digistore.database.lanes import AnyRow, Lane, Params
+    from digistore.database.sources import Source
+    from digistore.database.statements import Prepared
+
+T = TypeVar("T")
+
+
+class Database:
+    """Where the shop's rows are: transactions, reads, and the clock they go by."""
+
+    def __init__(self, source: Source, clock: Clock) -> None:
+        """Read from and write to *source*."""
+        self.clock = clock
+        self.url = source.url
+        self._source = source
+        self._backend = source.backend
+
+    @classmethod
+    def open(
+        cls, url: str, clock: Clock, *, schema: str | None = None, awaited: bool = False
+    ) -> Database:
+        """Open the database at *url*.
+
+        Raises:
+            ConfigError: it cannot be opened, or its settings cannot be relied on.
+        """
+        return cls(open_url(url, schema, awaited=awaited), clock)
+
+    @classmethod
+    def over(cls, engine: Engine | AsyncEngine, clock: Clock) -> Database:
+        """Use a host's *engine*, without changing it.
+
+        Raises:
+            ConfigError: an engine that cannot be relied on.
+        """
+        return cls(use_engine(engine), clock)
+
+    @property
+    def engine(self) -> Engine:
+        """The blocking engine below, which an async one has too."""
+        return self._source.engine
+
+    @property
+    def awaited(self) -> bool:
+        """Whether its connections belong to a host's event loop."""
+        return isinstance(self._source, AwaitedSource)
+
+    @cached_property
+    def beside(self) -> Database:
+        """The same database for code that blocks, in a thread that has no event loop."""
+        if isinstance(self._source, AwaitedSource):
+            return Database(self._source.beside(), self.clock)
+        return self
+
+    @property
+    def errors(self) -> tuple[type[Exception], ...]:
+        """What the database may raise that is none of our own errors."""
+        return self._backend.errors
+
+    async def transact(
+        self, work: Callable[[Transaction], Awaitable[T]], *, patience: float | None = None
+    ) -> T:
+        """Run *work* in one transaction, and again as a whole where the database asks for it.
+
+        A connection that is lost during COMMIT leaves it unknown whether all is done or nothing:
+        then the ids that this transaction has drawn, which no other can have, tell.
+
+        Args:
+            work: touches the transaction and nothing else: no gateway, file or hook.
+            patience: seconds to wait for a lock, once; for what may be lost rather than wait.
+
+        Raises:
+            Busy: the database stayed locked, is full or cannot be written.
+        """
+        attempt = _Attempt(work, self.clock(), patience)
+        begun, rivals = time.monotonic(), 0
+        for number in range(1, ATTEMPTS + 1):
+            try:
+                if attempt.unknown and await self._holds(attempt.ids):
+                    return attempt.result
+                return await attempt.run(self._source)
+            except self._backend.errors as error:
+                kind = self._backend.fault(error)
+                rivals += kind is Fault.UNIQUE and not attempt.unknown
+                _explain(kind, error)
+                if kind is Fault.FINAL or rivals > 1:
+                    raise
+                if kind is Fault.GONE:
+                    await self._source.forget()
+                late = time.monotonic() - begun > PATIENCE
+                if number == ATTEMPTS or late or patience is not None:
+                    raise Busy(
+                        "the database is busy; the call may be repeated as it was"
+                    ) from error
+            await offload(time.sleep, secrets.randbelow(1000) / 1e5 * 2**number)
+        raise AssertionError
+
+    async def _holds(self, ids: Sequence[str]) -> bool:
+        """Say whether any row has one of these *ids*."""
+        named = [table for table in metadata.sorted_tables if "id" in table.primary_key.columns]
+        asked: list[Select[Any]] = [
+            select(literal_column("1")).where(table.c.id.in_(ids)) for table in named
+        ]
+        return bool(ids) and await self.first(union_all(*asked).limit(1)) is not None
+
+    async def read(self, work: Callable[[Reader], Awaitable[T]]) -> T:
+        """Run several reads at one moment, in one transaction that writes nothing.
+
+        Raises:
+            Busy: the database stayed locked or cannot be read.
+        """
+
+        async def at_one_moment(lane: Lane) -> T:
+            await lane.say(self._backend.begin_reading)
+            try:
+                return await work(Reader(lane))
+            finally:
+                await lane.roll_back()
+
+        return await self._reading(at_one_moment)
+
+    async def rows(self, statement: Executable, params: Params = None) -> Sequence[AnyRow]:
+        """Run one reading statement and return its rows.
+
+        Raises:
+            Busy: the database stayed locked or cannot be read.
+        """
+        return await self._reading(lambda lane: lane.rows(statement, params))
+
+    async def first(self, statement: Executable, params: Params = None) -> AnyRow | None:
+        """Return the first row of one reading statement, ``None`` if there is none."""
+        rows = await self.rows(statement, params)
+        return rows[0] if rows else None
+
+    async def fetch(
+        self, prepared: Prepared, params: Mapping[str, Any]
+    ) -> Sequence[tuple[Any, ...]]:
+        """Run a hot reading statement and return plain tuples, as the driver has them.
+
+        Raises:
+            Busy: the database stayed locked or cannot be read.
+        """
+        try:
+            return await self._source.fetch(prepared, params)
+        except self._backend.errors as error:
+            await self._explain_reading(error, again=True)
+        return await self._reading(lambda lane: lane.fetch(prepared, params))
+
+    async def _reading(self, work: Callable[[Lane], Awaitable[T]]) -> T:
+        """Lend a connection for reads, another one if the first was dead."""
+        try:
+            return await self._read_once(work)
+        except self._backend.errors as error:
+            await self._explain_reading(error, again=True)
+        try:
+            return await self._read_once(work)
+        except self._backend.errors as error:
+            await self._explain_reading(error, again=False)
+            raise
+
+    async def _read_once(self, work: Callable[[Lane], Awaitable[T]]) -> T:
+        async with self._source.reading() as lane:
+            return await work(lane)
+
+    async def _explain_reading(self, error: Exception, *, again: bool) -> None:
+        """Raise in our own words what a reader has met; come back if it may try *again*."""
+        kind = self._backend.fault(error)
+        _explain(kind, error)
+        if kind is Fault.GONE and again:
+            await self._source.forget()
+            return
+        if kind in {Fault.TRANSIENT, Fault.GONE}:
+            raise Busy("the database cannot be read now; the call may be repeated") from error
+        raise error
+
+    async def whole(self, call: Callable[[Connection], T]) -> T:
+        """Call what needs a blocking connection, to read."""
+        return await self._reading(lambda lane: lane.whole(call))
+
+    async def migrate(self) -> None:
+        """Bring the schema up to date, in one transaction.
+
+        Raises:
+            ConfigError: the database was made by a newer version.
+        """
+
+        async def work(tx: Transaction) -> None:
+            await tx.whole(self._backend.prepare_schema)
+            await tx.whole(upgrade)
+
+        await offload(ONE_AT_A_TIME.acquire)  # a thread waits for it, never a loop
+        try:
+            await self.transact(work)
+        finally:
+            ONE_AT_A_TIME.release()
+
+    async def close(self) -> None:
+        """Close every connection that this object has opened."""
+        await self._source.close()
+
+    def drop(self) -> None:
+        """Do so before a first use, where nothing can be awaited."""
+        self._source.drop()
+
+
+class _Attempt(Generic[T]):
+    """A transaction that may have to be repeated, at its first time and with its first ids."""
+
+    result: T  # of the last time that the work was done
+
+    def __init__(
+        self,
+        work: Callable[[Transaction], Awaitable[T]],
+        now: datetime,
+        patience: float | None,
+    ) -> None:
+        self._work = work
+        self._now = now
+        self._patience = patience
+        self.ids: list[str] = []
+        self.unknown = False  # whether a COMMIT has got no answer
+
+    async def run(self, source: Source) -> T:
+        """Try once."""
+        backend = source.backend
+        before, after = backend.waits(self._patience)
+        async with source.writing() as lane:
+            await lane.say(backend.begin)
+            try:
+                if before:
+                    await lane.say(before)
+                self.result = await self._work(Transaction(lane, self._now, self.ids))
+                await self._commit(lane, backend.errors, backend.fault)
+            except BaseException:
+                await lane.roll_back()
+                raise
+            finally:
+                if after:
+                    await lane.say(after)
+        return self.result
+
+    async def _commit(
+        self,
+        lane: Lane,
+        errors: tuple[type[Exception], ...],
+        fault: Callable[[BaseException], Fault],
+    ) -> None:
+        try:
+            await lane.say("COMMIT")
+        except errors as error:
+            self.unknown |= fault(error) is Fault.GONE
+            raise
+        if not await lane.committed():
+            raise Busy("the standby has not confirmed it; the call may be repeated as it was")
+
+
+def _explain(kind: Fault, error: BaseException) -> None:
+    """Say in our own words what no repetition mends by itself."""
+    if kind is Fault.TEXT:
+        raise no_text() from None
+    if kind is Fault.MACHINE:
+        raise Busy(
+            "the database cannot be used: disk full, file read-only or gone; mend that, then repeat"
+        ) from error
+    if kind is Fault.NO_SCHEMA:
+        raise ConfigError(
+            "the database has no tables of digistore yet: "
+            "run store.migrate(), or: digistore migrate <url>"
+        ) from error

@@ -1,0 +1,171 @@
+"""One connection, blocking or awaited, behind the same few verbs; rows come back whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
+
+from sqlalchemy import Connection, Dialect, Executable, Row
+from sqlalchemy.exc import DBAPIError
+
+from digistore.database.statements import Prepared, no_text
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from digistore.database.backend import Backend
+
+T = TypeVar("T")
+Params: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+AnyRow: TypeAlias = Row[Any]
+
+_AS_IT_STANDS = {"no_parameters": True}  # a % is a %, whatever the driver
+
+
+class Lane(Protocol):
+    """A connection that one operation has for itself."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """What statements are compiled for."""
+
+    async def rows(self, statement: Executable, params: Params = None) -> Sequence[AnyRow]:
+        """Run a statement of SQLAlchemy."""
+
+    async def say(self, text: str) -> Sequence[AnyRow]:
+        """Run a text as it stands."""
+
+    async def fetch(
+        self, prepared: Prepared, params: Mapping[str, Any]
+    ) -> Sequence[tuple[Any, ...]]:
+        """Run a hot statement."""
+
+    async def put_many(self, prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run a hot statement once per row of parameters."""
+
+    async def whole(self, call: Callable[[Connection], T]) -> T:
+        """Call what needs a blocking connection."""
+
+    async def roll_back(self) -> None:
+        """End what is open; a connection that cannot be rolled back is thrown away."""
+
+    async def committed(self) -> bool:
+        """Say whether the COMMIT that has just succeeded can be relied on."""
+
+
+class BlockingLane:
+    """A connection that blocks."""
+
+    def __init__(self, connection: Connection, backend: Backend) -> None:
+        """Use *connection*, which somebody else opens and closes."""
+        self.connection = connection
+        self.dialect = connection.dialect
+        self._backend = backend
+
+    async def rows(self, statement: Executable, params: Params = None) -> Sequence[AnyRow]:
+        """Run a statement of SQLAlchemy."""
+        try:
+            result = self.connection.execute(statement, params)
+        except UnicodeEncodeError:
+            raise no_text() from None
+        return result.all() if result.returns_rows else ()
+
+    async def say(self, text: str) -> Sequence[AnyRow]:
+        """Run a text as it stands."""
+        result = self.connection.exec_driver_sql(text, execution_options=_AS_IT_STANDS)
+        return result.all() if result.returns_rows else ()
+
+    async def fetch(
+        self, prepared: Prepared, params: Mapping[str, Any]
+    ) -> Sequence[tuple[Any, ...]]:
+        """Run a hot statement."""
+        return prepared.run_on(self._driver, self.dialect, params)
+
+    async def put_many(self, prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run a hot statement once per row of parameters."""
+        prepared.run_many(self._driver, self.dialect, rows)
+
+    async def whole(self, call: Callable[[Connection], T]) -> T:
+        """Call what needs a blocking connection."""
+        return call(self.connection)
+
+    async def roll_back(self) -> None:
+        """End what is open; a connection that cannot be rolled back is thrown away."""
+        if self.connection.closed or self.connection.invalidated:
+            return
+        if self._backend.open(self._driver):
+            try:
+                self.connection.exec_driver_sql("ROLLBACK")
+            except DBAPIError:
+                self.connection.invalidate()
+
+    async def committed(self) -> bool:
+        """Say whether the COMMIT that has just succeeded can be relied on."""
+        return self._backend.committed(self._driver)
+
+    @property
+    def _driver(self) -> Any:  # noqa: ANN401  whatever the driver calls a connection
+        return self.connection.connection.driver_connection
+
+
+class AwaitedLane:
+    """A connection of a host's event loop."""
+
+    def __init__(self, connection: AsyncConnection, driver: Any, backend: Backend) -> None:  # noqa: ANN401
+        """Use *connection* and the *driver*'s own below it; somebody else opens and closes it."""
+        self._connection = connection
+        self._driver = driver
+        self.dialect = connection.dialect
+        self._backend = backend
+
+    async def rows(self, statement: Executable, params: Params = None) -> Sequence[AnyRow]:
+        """Run a statement of SQLAlchemy."""
+        try:
+            result = await self._connection.execute(statement, params)
+        except UnicodeEncodeError:
+            raise no_text() from None
+        return result.all() if result.returns_rows else ()
+
+    async def say(self, text: str) -> Sequence[AnyRow]:
+        """Run a text as it stands."""
+        result = await self._connection.exec_driver_sql(text, execution_options=_AS_IT_STANDS)
+        return result.all() if result.returns_rows else ()
+
+    async def fetch(
+        self, prepared: Prepared, params: Mapping[str, Any]
+    ) -> Sequence[tuple[Any, ...]]:
+        """Run a hot statement."""
+        text, values = prepared.bound(self.dialect, params)
+        try:
+            cursor = await self._driver.execute(text, values)
+        except UnicodeEncodeError:
+            raise no_text() from None
+        if cursor.description is None:
+            return ()
+        return cast("Sequence[tuple[Any, ...]]", await cursor.fetchall())
+
+    async def put_many(self, prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run a hot statement once per row of parameters."""
+        text, values = prepared.bound_many(self.dialect, rows)
+        try:
+            await self._driver.cursor().executemany(text, values)
+        except UnicodeEncodeError:
+            raise no_text() from None
+
+    async def whole(self, call: Callable[[Connection], T]) -> T:
+        """Call what needs a blocking connection."""
+        return await self._connection.run_sync(call)
+
+    async def roll_back(self) -> None:
+        """End what is open; a connection that cannot be rolled back is thrown away."""
+        if self._connection.closed or self._connection.invalidated:
+            return
+        if self._backend.open(self._driver):
+            try:
+                await self._connection.exec_driver_sql("ROLLBACK")
+            except DBAPIError:
+                await self._connection.invalidate()
+
+    async def committed(self) -> bool:
+        """Say whether the COMMIT that has just succeeded can be relied on."""
+        return self._backend.committed(self._driver)

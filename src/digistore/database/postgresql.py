@@ -1,0 +1,186 @@
+"""PostgreSQL through psycopg 3: engines with time-outs, and what its errors mean."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import URL, Connection, Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import NullPool
+from sqlalchemy.schema import CreateSchema
+
+from digistore.database.retry import PATIENCE, Fault
+from digistore.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+OLDEST = 14
+LOCK_TIMEOUT = 2000  # milliseconds
+# A client that dies without a word lets go of its locks after it.
+IDLE_IN_TRANSACTION_TIMEOUT = 30_000  # milliseconds
+CONNECT_TIMEOUT = 5  # seconds; psycopg's least is 2
+# pg_advisory_xact_lock takes one number for all: this one is ours ("digistore" in base 36).
+SCHEMA_LOCK = 38_120_949_073_562
+
+_IDLE = 0  # libpq's transaction status: PQTRANS_IDLE
+_LOST_REPLICATION = "01000"
+_HEARD: WeakKeyDictionary[Any, list[str]] = WeakKeyDictionary()
+
+_FAULTS = {
+    **dict.fromkeys(("40001", "40P01", "55P03", "53300"), Fault.TRANSIENT),
+    # An administrator's order, or a server that is starting, stopping, or a standby now.
+    **dict.fromkeys(("57P01", "57P02", "57P03", "25006"), Fault.GONE),
+    **dict.fromkeys(("53100", "53200", "57014", "58030"), Fault.MACHINE),
+    "23505": Fault.UNIQUE,
+}
+_CONNECTION_CLASS = "08"
+_UNDEFINED_TABLE = "42P01"
+
+
+class PostgreSQL:
+    """How PostgreSQL does it."""
+
+    begin = "BEGIN ISOLATION LEVEL READ COMMITTED"
+    begin_reading = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+
+    def __init__(self, schema: str | None = None) -> None:
+        """Take the tables from *schema*, by default from the connection's search path."""
+        import psycopg  # noqa: PLC0415  an extra
+
+        self.schema = schema
+        self.errors: tuple[type[Exception], ...] = (DBAPIError, PoolTimeout, psycopg.Error)
+        self._data_error = psycopg.DataError
+        self._broken = (psycopg.OperationalError, psycopg.InterfaceError)
+
+    def fault(self, error: BaseException) -> Fault:
+        """Classify by SQLSTATE; an error without one comes from a connection that is gone."""
+        if isinstance(error, PoolTimeout):
+            return Fault.TRANSIENT
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        state = getattr(cause, "sqlstate", None)
+        if state is None:
+            return self._unsaid(cause)
+        if state.startswith(_CONNECTION_CLASS):
+            return Fault.GONE
+        if state == _UNDEFINED_TABLE and "digistore_" in str(cause):
+            return Fault.NO_SCHEMA
+        return _FAULTS.get(state, Fault.FINAL)
+
+    def _unsaid(self, cause: BaseException | None) -> Fault:
+        if isinstance(cause, self._data_error):  # NUL, which psycopg does not even send
+            return Fault.TEXT
+        return Fault.GONE if isinstance(cause, self._broken) else Fault.FINAL
+
+    def waits(self, seconds: float | None) -> tuple[str, str]:
+        """Set the lock time-out of the transaction alone."""
+        if seconds is None:
+            return "", ""
+        # Zero would mean: for ever.
+        return f"SET LOCAL lock_timeout = {max(1, int(seconds * 1000))}", ""
+
+    def open(self, driver: Any) -> bool:  # noqa: ANN401  psycopg's
+        """Ask libpq; a connection that is gone counts as open, so that it is thrown away."""
+        return bool(driver.closed or driver.info.transaction_status != _IDLE)
+
+    def committed(self, driver: Any) -> bool:  # noqa: ANN401  psycopg's
+        """Doubt a COMMIT whose wait for the standby was cancelled.
+
+        The server then says that it has succeeded, with a warning: "committed locally, but might
+        not have been replicated" (https://www.postgresql.org/docs/current/warm-standby.html).
+        """
+        heard = _notices(driver)
+        doubted = _LOST_REPLICATION in heard
+        heard.clear()
+        return not doubted
+
+    def prepare_schema(self, connection: Connection) -> None:
+        """Make the schema; from here on no other process changes it at the same time."""
+        lock_schema(connection)
+        if self.schema is not None:
+            connection.execute(CreateSchema(self.schema, if_not_exists=True))
+
+
+def lock_schema(connection: Connection) -> None:
+    """Wait until no other process changes the schema, and keep all others out until the end."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(:ours)"), {"ours": SCHEMA_LOCK})
+
+
+def _notices(driver: Any) -> list[str]:  # noqa: ANN401  psycopg's
+    """Return the SQLSTATEs of warnings that *driver* has heard since they were last cleared."""
+    heard = _HEARD.get(driver)
+    if heard is None:
+        heard = _HEARD[driver] = []
+        driver.add_notice_handler(partial(_hear, heard))
+    return heard
+
+
+def _hear(heard: list[str], notice: Any) -> None:  # noqa: ANN401  psycopg's
+    if notice.severity_nonlocalized == "WARNING":
+        heard.append(notice.sqlstate)
+
+
+def check_server(driver: Any) -> None:  # noqa: ANN401  psycopg's
+    """Look at what the server has said of itself when it was connected to.
+
+    Raises:
+        ConfigError: it is too old, or keeps another encoding than UTF-8.
+    """
+    version = driver.info.server_version
+    if version < OLDEST * 10_000:
+        raise ConfigError(f"PostgreSQL {version // 10_000} is too old; {OLDEST} or newer is needed")
+    encoding = driver.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise ConfigError(f"the database keeps its text as {encoding}; UTF8 is needed")
+    _notices(driver)
+
+
+def open_engine(url: URL, schema: str | None) -> Engine:
+    """Make an engine of our own; it connects when it is first used."""
+    return create_engine(url, **_settings(url, schema))
+
+
+def open_unpooled(url: URL, schema: str | None) -> Engine:
+    """Make an engine that connects for each use anew."""
+    settings = _settings(url, schema)
+    del settings["pool_timeout"]
+    return create_engine(url.set(drivername="postgresql+psycopg"), poolclass=NullPool, **settings)
+
+
+def open_async_engine(url: URL, schema: str | None) -> AsyncEngine:
+    """Make one for a host's event loop."""
+    try:
+        from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415  needs greenlet
+
+        return create_async_engine(url, **_settings(url, schema))
+    except ImportError as error:
+        raise ConfigError(
+            "AsyncStore on PostgreSQL needs greenlet: pip install 'digistore[async]'"
+        ) from error
+
+
+def _settings(url: URL, schema: str | None) -> dict[str, Any]:
+    given: dict[str, Any] = (
+        {"connect_timeout": CONNECT_TIMEOUT} if "connect_timeout" not in url.query else {}
+    )
+    if "options" not in url.query:
+        given["options"] = _options(schema)
+    elif schema is not None:
+        raise ConfigError("give schema, or options with a search_path in the URL, not both")
+    return {
+        "isolation_level": "AUTOCOMMIT",  # we say BEGIN ourselves; a single read needs none
+        "pool_timeout": PATIENCE,
+        "hide_parameters": True,  # an error that reaches a log names no person
+        "connect_args": given,
+    }
+
+
+def _options(schema: str | None) -> str:
+    found = (
+        f"-c lock_timeout={LOCK_TIMEOUT}"
+        f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT}"
+    )
+    return found if schema is None else f"{found} -c search_path={schema}"
