@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from digistore.analytics import Analytics
-from digistore.blocking import in_thread, run
+from digistore.blocking import in_thread, offload, run
 from digistore.catalog import Catalog
 from digistore.clock import Clock, utc_now
 from digistore.database import Database
@@ -304,8 +304,13 @@ class AsyncStore:
         """Let go of connections and threads; closed, it stays closed."""
         if not self._closed:
             self._closed = True
-            await self._whole.close()
-            self._pool.shutdown()
+            # What has begun ends before its database is closed; it may need the loop for that.
+            await offload(self._pool.shutdown)
+            last = ThreadPoolExecutor(1)
+            try:
+                await in_thread(self._shop, last).close()
+            finally:
+                last.shutdown(wait=False)
 
     async def __aenter__(self) -> Self:
         """Close the store at the end of an ``async with`` block."""

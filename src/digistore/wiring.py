@@ -218,6 +218,7 @@ class Shop:
     async def close(self) -> None:
         """Write what waits; let go of gateways and database."""
         await self.short_urls.flush_clicks()
+        await self.downloads.give_back()
         for gateway in self.gateways.values():
             await port(gateway.close())
         self.database.close()

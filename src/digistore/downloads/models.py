@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from threading import Lock
 from typing import Protocol, Self, TypeAlias
+from weakref import finalize
 
 from digistore.catalog import ReleaseFile
 from digistore.fields import Model
@@ -90,8 +90,7 @@ class DownloadReader:
         """
         self.size = source.size
         self._source = source
-        self._lock = Lock()
-        self._told = False
+        self._untold: finalize[..., DownloadReader] | None = None
         self._first = memoryview(source.read(min(CHUNK, source.size)) if source.size else b"")
 
     def read(self, n: int = CHUNK) -> bytes:
@@ -112,11 +111,17 @@ class DownloadReader:
         self._first = memoryview(b"")
         self._source.close()
 
+    def when_dropped(self, note: Callable[[Readable], None]) -> None:
+        """Call *note* with what is read here, if this is let go of before ``is_told`` is asked.
+
+        It may be called in any thread, between any two lines: it must not wait for anything.
+        """
+        self._untold = finalize(self, note, self._source)
+        self._untold.atexit = False
+
     def is_told(self) -> bool:
         """Say whether it was told before how much of this was sent; the first to ask tells it."""
-        with self._lock:
-            told, self._told = self._told, True
-        return told
+        return self._untold is None or self._untold.detach() is None
 
     def __enter__(self) -> Self:
         return self

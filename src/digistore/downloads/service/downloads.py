@@ -38,6 +38,7 @@ from digistore.downloads.personal import Personaliser
 from digistore.downloads.rules.answers import Client
 from digistore.downloads.rules.tokens import VERSION, TokenFields, checked_ttl, chosen, only_one
 from digistore.downloads.service.counting import Policy, Visit, count, settle
+from digistore.downloads.service.dropped import Dropped
 from digistore.downloads.service.opening import Opener
 from digistore.downloads.service.personalising import Personalising
 from digistore.downloads.service.serving import Serving
@@ -86,7 +87,10 @@ class AsyncDownloads:
         self._signer = signer
         self._opener = Opener(database, users, signer)
         self._personal = Personalising(database, files, settings, personalisers or {})
-        self._serving = Serving(database, users, files, settings, signer, self._personal)
+        self._dropped = Dropped(database)
+        self._serving = Serving(
+            database, users, files, settings, signer, self._personal, self._dropped
+        )
 
     async def files(
         self, user: UserRef, product: ProductRef, *, release: ReleaseRef | None = None
@@ -180,6 +184,7 @@ class AsyncDownloads:
             client=Client(),
         )
         policy = Policy.of(self._settings)
+        await self._dropped.give_back()
         try:
             await self._database.transact(partial(count, visit=visit, policy=policy))
         except BaseException as error:
@@ -221,6 +226,8 @@ class AsyncDownloads:
 
         Returns:
             Status, headers and body. A body must be closed, and ``finish`` told, however it ends.
+            A plan that is dropped, as by an await that is cancelled, counts as nothing sent: what
+            it held is given back by the next download, ``run_due`` or ``close`` of this store.
         """
         return await self._serving.plan(token, request)
 
@@ -342,7 +349,12 @@ class AsyncDownloads:
 
     async def sweep(self, limit: int) -> int:
         """Let go of buyers' own copies that were built a month ago; return how many."""
+        await self._dropped.give_back()
         return await self._personal.forget(limit)
+
+    async def give_back(self) -> None:
+        """Settle the plans that were dropped without a word."""
+        await self._dropped.give_back()
 
     async def _holder(self, acting: Acting, purchase: PurchasedProduct | None) -> tuple[str, int]:
         if purchase is None:
