@@ -37,11 +37,12 @@ def run(coro: Coroutine[Any, Any, T]) -> T:
     token = _without_loop.set(True)
     try:
         coro.send(None)
+        coro.close()
     except StopIteration as end:
-        return cast("T", end.value)
+        result: T = end.value
+        return result
     finally:
         _without_loop.reset(token)
-        coro.close()
     raise RuntimeError("Store was given an async port; give it a blocking one or use AsyncStore")
 
 
