@@ -347,6 +347,11 @@ def test_every_button_of_the_sandbox_does_what_it_says(some: Web, outcome: str) 
         "abandon": "Not paid yet",
     }[outcome]
     assert f"<h1>{title}</h1>" in there.text
+    assert ("declined and nothing was paid" in there.text) is (outcome == "declined")
+    if outcome == "declined":  # another card does
+        fields = dict(HIDDEN.findall(there.text))
+        paid = some.ask("POST", page, data={**fields, "outcome": "paid"})
+        assert "Payment received" in some.get(some.path_of(paid.headers["location"])).text
     if outcome == "delayed":
         fields = dict(HIDDEN.findall(some.get(page).text))
         assert some.ask("POST", page, data={**fields, "outcome": "clear"}).status_code == 303

@@ -11,9 +11,32 @@ from weakref import finalize
 
 from digistore.catalog import ReleaseFile
 from digistore.fields import Model
-from digistore.files import CHUNK
+from digistore.files import CHUNK, ScanResult
 from digistore.ids import ProductId, PurchasedProductId, ReleaseFileId, ReleaseId
 from digistore.users import UserRef
+
+
+class DownloadFile(Model):
+    """One file that may be fetched; ``size`` in bytes, ``sha256`` in hex.
+
+    Both are ``None`` of a *personal* file: each buyer gets one of their own, and what it holds is
+    known once it is made.
+    """
+
+    id: ReleaseFileId
+    release_id: ReleaseId
+    name: str
+    media_type: str
+    size: int | None
+    sha256: str | None
+    scan: ScanResult = ScanResult.CLEAN
+    personal: str | None = None
+
+    @classmethod
+    def of(cls, file: ReleaseFile) -> Self:
+        """Say of a published *file* what is true of the one that is fetched."""
+        own = {} if file.personal is None else {"size": None, "sha256": None}
+        return cls(**{**dict(file), **own})
 
 
 class DownloadLink(Model):
@@ -22,7 +45,7 @@ class DownloadLink(Model):
     token: str
     expires_at: datetime
     release_id: ReleaseId
-    files: tuple[ReleaseFile, ...]
+    files: tuple[DownloadFile, ...]
 
 
 class LinkVerdict(StrEnum):
@@ -39,7 +62,7 @@ class LinkCheck:
     """What a token opens: files, and the purchase that is downloaded by (``None``: a preview)."""
 
     verdict: LinkVerdict
-    files: tuple[ReleaseFile, ...] = ()
+    files: tuple[DownloadFile, ...] = ()
     purchase_id: str | None = None
     user_id: str | None = None
 

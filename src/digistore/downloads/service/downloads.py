@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from digistore.catalog.tables import releases
 from digistore.clock import to_micros
 from digistore.downloads.log import read_log
 from digistore.downloads.models import (
+    DownloadFile,
     DownloadLink,
     DownloadPlan,
     DownloadRequest,
@@ -94,7 +95,7 @@ class AsyncDownloads:
 
     async def files(
         self, user: UserRef, product: ProductRef, *, release: ReleaseRef | None = None
-    ) -> tuple[ReleaseFile, ...]:
+    ) -> tuple[DownloadFile, ...]:
         """Return what *user* may fetch of a product: the latest release, or the one named.
 
         Raises:
@@ -103,7 +104,7 @@ class AsyncDownloads:
             NotFound: no such release of this product.
         """
         acting, found, _ = await self._entitled(user, product)
-        return (await self._release(acting, found, release)).files
+        return _told((await self._release(acting, found, release)).files)
 
     async def link(
         self,
@@ -141,7 +142,7 @@ class AsyncDownloads:
             token=self._signer.sign(VERSION, fields.as_text()),
             expires_at=expires_at,
             release_id=chosen_release.id,
-            files=files,
+            files=_told(files),
         )
 
     async def open(
@@ -294,7 +295,7 @@ class AsyncDownloads:
             found = await self._opener.open(token)
         except Refused as refusal:
             return LinkCheck(LinkVerdict(refusal.word))
-        files = tuple(one.file for one in found.files)
+        files = _told(one.file for one in found.files)
         return LinkCheck(LinkVerdict.OK, files, found.purchase_id, found.user_id)
 
     async def _entitled(
@@ -363,6 +364,10 @@ class AsyncDownloads:
             select(purchased_products.c.epoch).where(purchased_products.c.id == purchase.id)
         )
         return purchase.id, row.epoch if row else 0
+
+
+def _told(files: Iterable[ReleaseFile]) -> tuple[DownloadFile, ...]:
+    return tuple(map(DownloadFile.of, files))
 
 
 class Downloads(Blocking[AsyncDownloads]):
