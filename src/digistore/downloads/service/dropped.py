@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
@@ -42,7 +43,8 @@ class Dropped:
     async def give_back(self) -> None:
         """Settle all that is owed; what the database cannot take now stays owed."""
         while (owed := self._next()) is not None:
-            owed.source.close()
+            with suppress(OSError):  # a storage that is down must not stop who comes next
+                owed.source.close()
             give = partial(settle, session=owed.session, planned=owed.size, sent=0)
             try:
                 await self._database.transact(give)
