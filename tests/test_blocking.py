@@ -33,7 +33,7 @@ INTERNAL = {
     "catalog": {"scan_again"},
     "short_urls": {"flush_clicks", "roll_up_due"},
     "support": {"close_old"},
-    "downloads": {"check_link", "sweep"},
+    "downloads": {"check_link", "give_back", "sweep"},
     "analytics": {"close_days"},
 }
 FILE = {"book.pdf": b"a book"}
@@ -369,6 +369,43 @@ def test_an_async_store_awaits_an_async_port_on_the_hosts_loop(
             checkout = await store.orders.checkout(buyer, [product], return_url=RETURN)
             assert checkout.url is not None
             assert gateway.loops == [asyncio.get_running_loop()]
+
+    asyncio.run(whole())
+
+
+class PatientSandbox(SandboxGateway):
+    """A gateway whose client is still waiting when the host goes down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.free = asyncio.Event(), asyncio.Event()
+
+    async def create_checkout(self, request: CheckoutRequest) -> PaymentSnapshot:
+        self.asked.set()
+        await self.free.wait()
+        return await super().create_checkout(request)
+
+
+def test_closing_lets_what_has_begun_come_to_its_end(template: Path, tmp_path: Path) -> None:
+    """Also where that needs the loop: closing must not hold it."""
+
+    async def whole() -> None:
+        gateway = PatientSandbox()
+        async with async_store(template, tmp_path, gateway) as store:
+            product = await store.catalog.add_product(
+                SYSTEM, title="Book", price=Money("5.00", "USD")
+            )
+            await store.catalog.release(SYSTEM, product, version="1", files=FILE)
+            await store.catalog.put_on_sale(SYSTEM, product)
+            buyer = await store.users.register("buyer@example.com")
+            buying = asyncio.ensure_future(
+                store.orders.checkout(buyer, [product], return_url=RETURN)
+            )
+            await gateway.asked.wait()
+            closing = asyncio.ensure_future(store.close())
+            asyncio.get_running_loop().call_soon(gateway.free.set)
+            await closing
+            assert (await buying).url is not None
 
     asyncio.run(whole())
 

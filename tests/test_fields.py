@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, ValidationError
+from pydantic_core.core_schema import ErrorType
 
 from digistore.errors import Invalid
 from digistore.fields import (
@@ -26,6 +27,7 @@ from digistore.fields import (
     Text,
     Time,
     Title,
+    _word,
     checked,
 )
 
@@ -158,8 +160,24 @@ def test_every_bad_field_is_named_at_once() -> None:
     assert refusal(title="", ref="\0", count="1") == {
         "title": "too_short",
         "ref": "characters",
-        "count": "int_type",
+        "count": "wrong_type",
     }
+
+
+OUR_WORDS = {
+    *("missing", "unknown_field", "unknown", "characters", "wrong_type", "malformed", "invalid"),
+    *("too_long", "too_short", "too_small", "too_large"),
+}
+
+
+@pytest.mark.parametrize("kind", get_args(ErrorType))
+def test_no_word_is_left_to_the_library_that_validates(kind: str) -> None:
+    """Hosts and buyers' programs compare them: they must outlive its next version."""
+    assert _word(kind) in OUR_WORDS
+
+
+def test_what_a_rule_of_ours_says_stays() -> None:
+    assert _word("naive") == "naive"
 
 
 SECRET = "4111-1111-1111-1111"

@@ -37,11 +37,12 @@ def run(coro: Coroutine[Any, Any, T]) -> T:
     token = _without_loop.set(True)
     try:
         coro.send(None)
+        coro.close()
     except StopIteration as end:
-        return cast("T", end.value)
+        result: T = end.value
+        return result
     finally:
         _without_loop.reset(token)
-        coro.close()
     raise RuntimeError("Store was given an async port; give it a blocking one or use AsyncStore")
 
 
@@ -127,41 +128,6 @@ class Pending(Awaitable[T]):
             warnings.warn(f"{self._name}() was never awaited", RuntimeWarning, stacklevel=2)
 
 
-class InThread:
-    """A service each of whose operations runs whole in one thread of a pool."""
-
-    def __init__(self, service: object, pool: Executor) -> None:
-        """Run the operations of *service* in *pool*."""
-        self._service = service
-        self._pool = pool
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the service has
-        """Return the operation *name*, to be awaited on the host's loop, or a property's value."""
-        method = getattr(self._service, name)
-        if isinstance(inspect.getattr_static(type(self._service), name, None), property):
-            return method
-        if name.startswith("_") or not inspect.iscoroutinefunction(method):
-            raise AttributeError(name)
-
-        @functools.wraps(method)
-        def operation(*args: Any, **kwargs: Any) -> Pending[Any]:  # noqa: ANN401
-            return Pending(name, lambda: self._in_thread(method, args, kwargs))
-
-        return operation
-
-    async def _in_thread(
-        self,
-        method: Callable[..., Coroutine[Any, Any, T]],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> T:
-        loop = asyncio.get_running_loop()
-        context = contextvars.copy_context()
-        context.run(_host_loop.set, loop)
-        work = functools.partial(context.run, lambda: run(method(*args, **kwargs)))
-        return await loop.run_in_executor(self._pool, work)
-
-
 class OnLoop:
     """A service whose operations are awaited on the host's loop itself."""
 
@@ -179,9 +145,28 @@ class OnLoop:
 
         @functools.wraps(method)
         def operation(*args: Any, **kwargs: Any) -> Pending[Any]:  # noqa: ANN401
-            return Pending(name, lambda: method(*args, **kwargs))
+            return Pending(name, lambda: self._begin(functools.partial(method, *args, **kwargs)))
 
         return operation
+
+    async def _begin(self, operation: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        return await operation()
+
+
+class InThread(OnLoop):
+    """A service each of whose operations runs whole in one thread of a pool."""
+
+    def __init__(self, service: object, pool: Executor) -> None:
+        """Run the operations of *service* in *pool*."""
+        super().__init__(service)
+        self._pool = pool
+
+    async def _begin(self, operation: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        loop = asyncio.get_running_loop()
+        context = contextvars.copy_context()
+        context.run(_host_loop.set, loop)
+        work = functools.partial(context.run, lambda: run(operation()))
+        return await loop.run_in_executor(self._pool, work)
 
 
 def on_loop(service: A) -> A:

@@ -9,7 +9,7 @@ import math
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, TypeAlias, TypeVar
+from typing import Annotated, TypeAlias, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +20,7 @@ from pydantic import (
     ValidationError,
 )
 from pydantic_core import PydanticCustomError
+from pydantic_core.core_schema import ErrorType
 
 from digistore.canonical import canonical_json
 from digistore.errors import Invalid
@@ -96,15 +97,29 @@ def problem_words(error: ValidationError) -> dict[str, str]:
 
 
 def _word(kind: str) -> str:
-    return _WORDS.get(kind, kind)
+    """Return our own word for what pydantic found; what a validator of ours said stays."""
+    if kind not in _PYDANTIC:
+        return kind
+    if kind.endswith("_type"):
+        return "wrong_type"
+    return _WORDS.get(kind, "malformed" if kind.endswith("_parsing") else "invalid")
 
 
+_PYDANTIC = frozenset(get_args(ErrorType))
 _WORDS: Mapping[str, str] = {
-    "string_too_long": "too_long",
-    "string_too_short": "too_short",
-    "string_pattern_mismatch": "characters",
-    "extra_forbidden": "unknown_field",
     "missing": "missing",
+    "extra_forbidden": "unknown_field",
+    "literal_error": "unknown",
+    "enum": "unknown",
+    "string_pattern_mismatch": "characters",
+    "string_unicode": "characters",
+    "invalid_key": "characters",
+    **dict.fromkeys(("too_long", "string_too_long", "bytes_too_long"), "too_long"),
+    **dict.fromkeys(("too_short", "string_too_short", "bytes_too_short"), "too_short"),
+    **dict.fromkeys(("int_from_float", "is_instance_of", "none_required"), "wrong_type"),
+    **dict.fromkeys(("greater_than", "greater_than_equal"), "too_small"),
+    **dict.fromkeys(("less_than", "less_than_equal", "int_parsing_size"), "too_large"),
+    "finite_number": "too_large",
 }
 
 

@@ -75,7 +75,8 @@ class Settings(BaseModel):
         require_login: whether a link works only for the user it was made for; download managers
             have no cookie.
         download_window: what counts as one download, from its first request.
-        download_limit: how often each file can be downloaded by one purchase; none: for life.
+        download_limit: how often each file can be downloaded by one purchase; none: for life. The
+            ZIP of all files counts as one more file.
         download_networks: from how many networks a purchase is downloaded within a day before an
             operator is asked to look; nothing is blocked.
         transport: who sends the bytes: the storage by a signed URL (``redirect``), the web server

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from digistore.analytics import Analytics
-from digistore.blocking import in_thread, on_loop, run
+from digistore.blocking import in_thread, offload, on_loop, run
 from digistore.catalog import Catalog
 from digistore.clock import Clock, utc_now
 from digistore.database import Database
@@ -310,9 +310,16 @@ class AsyncStore:
         """Let go of connections and threads; closed, it stays closed."""
         if not self._closed:
             self._closed = True
-            await self._whole.close()
-            if self._pool is not None:
-                self._pool.shutdown()
+            if self._pool is None:
+                await self._whole.close()
+                return
+            # What has begun ends before its database is closed; it may need the loop for that.
+            await offload(self._pool.shutdown)
+            last = ThreadPoolExecutor(1)
+            try:
+                await in_thread(self._shop, last).close()
+            finally:
+                last.shutdown(wait=False)
 
     async def __aenter__(self) -> Self:
         """Close the store at the end of an ``async with`` block."""

@@ -209,6 +209,7 @@ class Shop:
     async def close(self) -> None:
         """Write what waits; let go of gateways and database."""
         await self.short_urls.flush_clicks()
+        await self.downloads.give_back()
         for gateway in self.gateways.values():
             await port(gateway.close())
         await self.database.close()

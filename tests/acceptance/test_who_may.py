@@ -323,6 +323,7 @@ WITHIN = {
     "downloads.sweep",
     "files.sweep",
     "catalog.scan_again",
+    "downloads.give_back",  # of plans that were dropped; it tells nothing
     "downloads.check_link",  # what serving a link asks: the token is the authority
     "short_urls.flush_clicks",
     "short_urls.roll_up_due",

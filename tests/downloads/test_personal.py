@@ -94,6 +94,25 @@ def test_each_buyer_gets_their_own_and_it_is_built_once(shop: Shop, stamp: Stamp
     assert 'filename="book.pdf"' in mine.headers["Content-Disposition"]
 
 
+def test_nothing_is_told_of_an_original_that_nobody_gets(shop: Shop) -> None:
+    """What is fetched holds other bytes, so the hash that a buyer would check is not known yet."""
+    book = stamped(shop, "notes.txt")
+    downloads = shop.store.downloads
+    for files in (
+        downloads.files(shop.buyer, book),
+        downloads.files(shop.seller, book),
+        downloads.link(shop.buyer, book).files,
+    ):
+        own, notes = files
+        assert (own.name, own.size, own.sha256) == ("book.pdf", None, None)
+        assert own.personal == "stamp-1"
+        assert notes.size is not None
+        assert notes.sha256 is not None
+    published = shop.store.catalog.releases(shop.seller, book)
+    (original,) = (one.files[0] for one in published if one.is_latest)
+    assert original.sha256 == sha256(ORIGINAL)  # its seller may know
+
+
 def test_scripts_get_the_own_copy_too(shop: Shop) -> None:
     book = stamped(shop)
     with shop.store.downloads.open(shop.buyer, book) as stream:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,18 @@ def test_an_archive_resumes_like_a_file(shop: Shop) -> None:
         assert part == (206, whole[start : end + 1])
     assert ask(shop, link, If_None_Match=tag).status == 304
     assert len(sessions(shop)) == 1
+
+
+def test_the_archive_counts_as_one_more_file(shop_with: Callable[..., Shop]) -> None:
+    """Who has fetched the files one by one may fetch them all at once as often."""
+    shop = shop_with(download_limit=1)
+    book = bought(shop, FILES)
+    links = [token(shop, book), *(token(shop, book, file=name) for name in FILES)]
+    for link in links:
+        assert [fetched(shop, link)[0] for _ in range(3)] == [200] * 3
+    for link in links:
+        assert refusal(shop, link) == (429, "download_limit")
+    assert used(shop) == [1] * 4
 
 
 def test_one_damaged_file_fails_the_archive(shop: Shop, tmp_path: Path) -> None:

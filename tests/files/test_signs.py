@@ -9,8 +9,10 @@ import pytest
 
 from digistore.blocking import run
 from digistore.database import Database
+from digistore.errors import DamagedFile
+from digistore.files import BlobState
 from digistore.files.local import LocalBackend
-from tests.files.shelf import Shelf, TurnableClock, path_of
+from tests.files.shelf import Shelf, TurnableClock, flip, path_of
 from tests.files.test_collect import orphan
 
 
@@ -36,6 +38,36 @@ def test_files_that_are_gone_are_named(local: Shelf, folder: Path) -> None:
     path_of(folder, blob).unlink()
     (sign,) = signs(local)
     assert sign.startswith("1 files are not where they were stored")
+    assert blob.sha256 in sign
+
+
+def test_damage_is_told_until_it_is_repaired(shelf: Shelf) -> None:
+    blob = shelf.put(b"book")
+    shelf.set_state(blob, BlobState.DAMAGED)
+    (sign,) = signs(shelf)
+    assert sign.startswith("1 files are damaged")
+    assert blob.sha256 in sign
+    shelf.put(b"book")
+    assert signs(shelf) == ()
+
+
+def test_damage_that_a_reader_meets_is_told(local: Shelf, folder: Path) -> None:
+    blob = local.put(b"book")
+    flip(path_of(folder, blob))
+    with local.files.open(blob) as reader, pytest.raises(DamagedFile):
+        reader.read()
+    (sign,) = signs(local)
+    assert blob.sha256 in sign
+    folder.rename(folder.with_name("away"))
+    (same, away) = signs(local)
+    assert (same, "mounted" in away) == (sign, True)
+
+
+def test_damage_that_verify_meets_is_told(local: Shelf, folder: Path) -> None:
+    blob = local.put(b"book")
+    flip(path_of(folder, blob))
+    assert local.verify() == ((blob.sha256,), ())
+    (sign,) = signs(local)
     assert blob.sha256 in sign
 
 

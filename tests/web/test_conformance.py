@@ -95,6 +95,49 @@ def test_a_customer_buys_and_comes_back(web: Web) -> None:
     assert (known["eligible"], known["offers"][0]["price"]["amount"]) == (True, 4900)
 
 
+def test_what_is_said_of_a_receipt_is_for_who_bought(some: Web) -> None:
+    """Not for the host's developer: no method of the library, no font to bring along."""
+    buyer = some.shop.buyer
+    order = some.shop.buy(some.shop.product("\u66f8\u7c4d")).order  # signs of no font at hand
+    for kind in ("html", "pdf"):
+        early = some.get(f"/api/orders/{order.id}/receipt.{kind}", buyer)
+        assert (early.status_code, code_of(early)) == (404, "not_ready")
+        assert early.json()["error"]["message"].endswith("try again in a moment")
+        assert early.headers["retry-after"] == "1"
+    some.shop.store.run_due()
+    assert "\u66f8\u7c4d" in some.get(f"/api/orders/{order.id}/receipt.html", buyer).text
+    file = some.get(f"/api/orders/{order.id}/receipt.pdf", buyer)
+    assert (file.status_code, code_of(file)) == (422, "not_printable")
+    assert file.json()["error"]["message"].endswith("open it as a page instead")
+
+
+def test_what_cannot_be_used_is_said_in_our_own_words(some: Web) -> None:
+    def fields(path: str, given: Any) -> Any:
+        answer = some.post(path, given, some.shop.buyer)
+        assert (answer.status_code, code_of(answer)) == (422, "invalid")
+        return answer.json()["error"]["fields"]
+
+    assert fields("/checkout", {"items": "x", "allow_repeat": 1, "price": 5}) == {
+        "items": "wrong_type",
+        "allow_repeat": "wrong_type",
+        "price": "unknown_field",
+    }
+    assert fields("/checkout", {"items": [], "click": None}) == {"items": "too_short"}
+    book = some.shop.product()
+    some.shop.buy(book)
+    link = f"/products/{book.id}/link"
+    assert fields(link, {"expires_in": 1.5}) == {"expires_in": "wrong_type"}
+    assert fields(link, {"expires_in": 10**30}) == {"expires_in": "too_large"}
+    for query, word in {
+        "limit=x": "malformed",
+        "limit=0": "too_small",
+        "sort=x": "unknown",
+    }.items():
+        name = query.partition("=")[0]
+        answer = some.get(f"/api/products?{query}")
+        assert (answer.status_code, answer.json()["error"]["fields"]) == (422, {name: word})
+
+
 def test_orders_and_their_receipts(web: Web) -> None:
     buyer, book = web.shop.buyer, web.shop.product()
     open_order = web.post("/checkout", {"items": [web.shop.product("Other").id]}, buyer).json()
@@ -347,6 +390,11 @@ def test_every_button_of_the_sandbox_does_what_it_says(some: Web, outcome: str) 
         "abandon": "Not paid yet",
     }[outcome]
     assert f"<h1>{title}</h1>" in there.text
+    assert ("declined and nothing was paid" in there.text) is (outcome == "declined")
+    if outcome == "declined":  # another card does
+        fields = dict(HIDDEN.findall(there.text))
+        paid = some.ask("POST", page, data={**fields, "outcome": "paid"})
+        assert "Payment received" in some.get(some.path_of(paid.headers["location"])).text
     if outcome == "delayed":
         fields = dict(HIDDEN.findall(some.get(page).text))
         assert some.ask("POST", page, data={**fields, "outcome": "clear"}).status_code == 303

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.signals import request_finished
 
-from digistore import AsyncStore, Store
+from digistore import AsyncStore, Settings, Store
 from digistore.errors import DamagedFile
 from digistore.web.messages import Response
 from digistore.web.sending import CHUNK, Sending
+from tests.held import LONGEST, HeldStorage
 from tests.web import hosts
 from tests.web.conftest import Web
-from tests.web.test_downloads import CONTENT, SIZE, link_to, sold
+from tests.web.test_downloads import CONTENT, SIZE, link_to, logged, sold
 
 ASGI_APPS = {
     "asgi": hosts.asgi_app,
@@ -77,6 +79,44 @@ def test_a_client_that_leaves_stops_the_reading(
     assert open_files(tmp_path) == []
     ((sent,),) = web.shop.rows("SELECT sent_bytes FROM digistore_download_sessions")
     assert sent <= pieces * CHUNK  # what was in hand is not held against the buyer
+
+
+def test_a_client_that_leaves_before_the_body_begins_is_charged_nothing(
+    open_web: Callable[..., Web], tmp_path: Path
+) -> None:
+    """Django cancels the task that waits for a view; the view goes on, and its answer is lost."""
+    held = HeldStorage(f"{tmp_path}/files")
+    web = open_web("django-asgi", files=held, settings=Settings(download_limit=1))
+    path = link_to(web, sold(web))
+    app = hosts.django_asgi_app(web.mounted, None)
+
+    async def left_early() -> None:
+        coming = iter((b"", None))
+
+        async def receive() -> dict[str, Any]:
+            if next(coming) is not None:
+                return {"type": "http.request", "body": b"", "more_body": False}
+            assert await asyncio.to_thread(held.asked.wait, LONGEST)
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            raise AssertionError(message)  # nothing is sent to a client that has left
+
+        await asyncio.wait_for(app(scope_of(path), receive, send), LONGEST)
+
+    async def let_go(**_: object) -> None:  # async: Django's own thread waits for the storage
+        held.let_go()  # the task was cancelled; only now does the view come to its end
+
+    request_finished.connect(let_go)
+    try:
+        for _ in range(3):
+            held.hold()
+            asyncio.run(left_early())
+    finally:
+        request_finished.disconnect(let_go)
+    assert logged(web) == [(3, SIZE, 0)]  # each gives back what the one before it held
+    assert web.get(path).content == CONTENT
+    assert logged(web) == [(4, SIZE, SIZE)]
 
 
 def scope_of(path: str) -> dict[str, Any]:

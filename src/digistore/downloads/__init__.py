@@ -6,6 +6,7 @@ It owns download sessions. It must never reach a file but through a purchase of 
 from digistore.downloads.models import (
     Accel,
     DownloadBody,
+    DownloadFile,
     DownloadLink,
     DownloadPlan,
     DownloadReader,
@@ -23,6 +24,7 @@ __all__ = [
     "Accel",
     "AsyncDownloads",
     "DownloadBody",
+    "DownloadFile",
     "DownloadLink",
     "DownloadPlan",
     "DownloadReader",

@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from threading import Lock
 from typing import Protocol, Self, TypeAlias
+from weakref import finalize
 
 from digistore.catalog import ReleaseFile
 from digistore.fields import Model
-from digistore.files import CHUNK
+from digistore.files import CHUNK, ScanResult
 from digistore.ids import ProductId, PurchasedProductId, ReleaseFileId, ReleaseId
 from digistore.users import UserRef
+
+
+class DownloadFile(Model):
+    """One file that may be fetched; ``size`` in bytes, ``sha256`` in hex.
+
+    Both are ``None`` of a *personal* file: each buyer gets one of their own, and what it holds is
+    known once it is made.
+    """
+
+    id: ReleaseFileId
+    release_id: ReleaseId
+    name: str
+    media_type: str
+    size: int | None
+    sha256: str | None
+    scan: ScanResult = ScanResult.CLEAN
+    personal: str | None = None
+
+    @classmethod
+    def of(cls, file: ReleaseFile) -> Self:
+        """Say of a published *file* what is true of the one that is fetched."""
+        own = {} if file.personal is None else {"size": None, "sha256": None}
+        return cls(**{**dict(file), **own})
 
 
 class DownloadLink(Model):
@@ -22,7 +45,7 @@ class DownloadLink(Model):
     token: str
     expires_at: datetime
     release_id: ReleaseId
-    files: tuple[ReleaseFile, ...]
+    files: tuple[DownloadFile, ...]
 
 
 class LinkVerdict(StrEnum):
@@ -39,7 +62,7 @@ class LinkCheck:
     """What a token opens: files, and the purchase that is downloaded by (``None``: a preview)."""
 
     verdict: LinkVerdict
-    files: tuple[ReleaseFile, ...] = ()
+    files: tuple[DownloadFile, ...] = ()
     purchase_id: str | None = None
     user_id: str | None = None
 
@@ -90,8 +113,7 @@ class DownloadReader:
         """
         self.size = source.size
         self._source = source
-        self._lock = Lock()
-        self._told = False
+        self._untold: finalize[..., DownloadReader] | None = None
         self._first = memoryview(source.read(min(CHUNK, source.size)) if source.size else b"")
 
     def read(self, n: int = CHUNK) -> bytes:
@@ -112,11 +134,17 @@ class DownloadReader:
         self._first = memoryview(b"")
         self._source.close()
 
+    def when_dropped(self, note: Callable[[Readable], None]) -> None:
+        """Call *note* with what is read here, if this is let go of before ``is_told`` is asked.
+
+        It may be called in any thread, between any two lines: it must not wait for anything.
+        """
+        self._untold = finalize(self, note, self._source)
+        self._untold.atexit = False
+
     def is_told(self) -> bool:
         """Say whether it was told before how much of this was sent; the first to ask tells it."""
-        with self._lock:
-            told, self._told = self._told, True
-        return told
+        return self._untold is None or self._untold.detach() is None
 
     def __enter__(self) -> Self:
         return self

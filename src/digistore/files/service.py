@@ -40,7 +40,7 @@ from digistore.files.rules import (
     sha256_of_key,
 )
 from digistore.files.scanning import NoScanner, ScannedBlob, Scanner, ScanResult
-from digistore.files.signs import of_objects
+from digistore.files.signs import of_damage, of_objects
 from digistore.files.source import Intake, Source
 from digistore.files.tables import blobs
 from digistore.settings import Settings
@@ -94,14 +94,21 @@ class AsyncFiles(Reading):
 
     async def signs(self) -> tuple[str, ...]:
         """Return what an operator should look at in the place of files; it reads only."""
-        now = self._database.clock()
+        hurt = await self._database.rows(
+            select(blobs.c.sha256).where(blobs.c.state == BlobState.DAMAGED)
+        )
+        told = of_damage([row.sha256 for row in hurt])
         try:
-            found = await offload(self._objects.signs, now)
-            if found is None:
-                return ()
-            held = {one.key: one for one in await offload(self._objects.older, _LATEST)}
+            return (*told, *await self._signs_of_place())
         except Busy as error:
-            return (str(error),)
+            return (*told, str(error))
+
+    async def _signs_of_place(self) -> tuple[str, ...]:
+        now = self._database.clock()
+        found = await offload(self._objects.signs, now)
+        if found is None:
+            return ()
+        held = {one.key: one for one in await offload(self._objects.older, _LATEST)}
         kept = {
             row.storage_key: row.sha256
             for row in await self._database.rows(select(blobs.c.storage_key, blobs.c.sha256))

@@ -39,6 +39,17 @@ def of_clock(now: datetime, theirs: datetime) -> list[str]:
     return [f"the clock of the object store differs by {abs(theirs - now)}: set yours by NTP"]
 
 
+def of_damage(damaged: Collection[str]) -> list[str]:
+    """Warn of files whose bytes were found to be others than those that were published."""
+    if not damaged:
+        return []
+    told = (
+        f"{len(damaged)} files are damaged and are not delivered, such as {min(damaged)}: upload"
+        " the same bytes again, or restore them from a backup and run digistore files verify"
+    )
+    return [told]
+
+
 def of_objects(missing: Collection[str], orphans: int) -> list[str]:
     """Warn of rows without bytes, and of bytes without a row."""
     found = []

@@ -83,6 +83,8 @@ def _page(texts: PageTexts, found: SandboxCheckout, fields: Mapping[str, str]) -
     choices = CHOICES.get(found.state, ())
     parts = [html.paragraph(texts.sandbox), html.facts(told)]
     if choices:
+        if found.failure is not None:
+            parts.insert(0, html.error(texts.sandbox_was_declined, "declined"))
         buttons = [html.button(words[f"sandbox_{one}"], "outcome", one) for one in choices]
         parts.append(html.form(fields, buttons))
     else:

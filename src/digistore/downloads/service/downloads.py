@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from digistore.catalog.tables import releases
 from digistore.clock import to_micros
 from digistore.downloads.log import read_log
 from digistore.downloads.models import (
+    DownloadFile,
     DownloadLink,
     DownloadPlan,
     DownloadRequest,
@@ -38,6 +39,7 @@ from digistore.downloads.personal import Personaliser
 from digistore.downloads.rules.answers import Client
 from digistore.downloads.rules.tokens import VERSION, TokenFields, checked_ttl, chosen, only_one
 from digistore.downloads.service.counting import Policy, Visit, count, settle
+from digistore.downloads.service.dropped import Dropped
 from digistore.downloads.service.opening import Opener
 from digistore.downloads.service.personalising import Personalising
 from digistore.downloads.service.serving import Serving
@@ -86,11 +88,14 @@ class AsyncDownloads:
         self._signer = signer
         self._opener = Opener(database, users, signer)
         self._personal = Personalising(database, files, settings, personalisers or {})
-        self._serving = Serving(database, users, files, settings, signer, self._personal)
+        self._dropped = Dropped(database)
+        self._serving = Serving(
+            database, users, files, settings, signer, self._personal, self._dropped
+        )
 
     async def files(
         self, user: UserRef, product: ProductRef, *, release: ReleaseRef | None = None
-    ) -> tuple[ReleaseFile, ...]:
+    ) -> tuple[DownloadFile, ...]:
         """Return what *user* may fetch of a product: the latest release, or the one named.
 
         Raises:
@@ -99,7 +104,7 @@ class AsyncDownloads:
             NotFound: no such release of this product.
         """
         acting, found, _ = await self._entitled(user, product)
-        return (await self._release(acting, found, release)).files
+        return _told((await self._release(acting, found, release)).files)
 
     async def link(
         self,
@@ -137,7 +142,7 @@ class AsyncDownloads:
             token=self._signer.sign(VERSION, fields.as_text()),
             expires_at=expires_at,
             release_id=chosen_release.id,
-            files=files,
+            files=_told(files),
         )
 
     async def open(
@@ -180,6 +185,7 @@ class AsyncDownloads:
             client=Client(),
         )
         policy = Policy.of(self._settings)
+        await self._dropped.give_back()
         try:
             await self._database.transact(partial(count, visit=visit, policy=policy))
         except BaseException as error:
@@ -221,6 +227,8 @@ class AsyncDownloads:
 
         Returns:
             Status, headers and body. A body must be closed, and ``finish`` told, however it ends.
+            A plan that is dropped, as by an await that is cancelled, counts as nothing sent: what
+            it held is given back by the next download, ``run_due`` or ``close`` of this store.
         """
         return await self._serving.plan(token, request)
 
@@ -287,7 +295,7 @@ class AsyncDownloads:
             found = await self._opener.open(token)
         except Refused as refusal:
             return LinkCheck(LinkVerdict(refusal.word))
-        files = tuple(one.file for one in found.files)
+        files = _told(one.file for one in found.files)
         return LinkCheck(LinkVerdict.OK, files, found.purchase_id, found.user_id)
 
     async def _entitled(
@@ -342,7 +350,12 @@ class AsyncDownloads:
 
     async def sweep(self, limit: int) -> int:
         """Let go of buyers' own copies that were built a month ago; return how many."""
+        await self._dropped.give_back()
         return await self._personal.forget(limit)
+
+    async def give_back(self) -> None:
+        """Settle the plans that were dropped without a word."""
+        await self._dropped.give_back()
 
     async def _holder(self, acting: Acting, purchase: PurchasedProduct | None) -> tuple[str, int]:
         if purchase is None:
@@ -351,6 +364,10 @@ class AsyncDownloads:
             select(purchased_products.c.epoch).where(purchased_products.c.id == purchase.id)
         )
         return purchase.id, row.epoch if row else 0
+
+
+def _told(files: Iterable[ReleaseFile]) -> tuple[DownloadFile, ...]:
+    return tuple(map(DownloadFile.of, files))
 
 
 class Downloads(Blocking[AsyncDownloads]):

@@ -33,6 +33,7 @@ from digistore.downloads.rules.answers import (
 from digistore.downloads.rules.http import METHODS, Planned, plan_response
 from digistore.downloads.service.content import Content, OneFile, content_of
 from digistore.downloads.service.counting import Policy, Visit, count
+from digistore.downloads.service.dropped import Dropped
 from digistore.downloads.service.opening import Opened, Opener
 from digistore.downloads.service.personalising import Personalising
 from digistore.errors import Busy, DamagedFile, NotFound
@@ -77,6 +78,7 @@ class Serving:
         settings: Settings,
         signer: Signer,
         personal: Personalising,
+        dropped: Dropped,
     ) -> None:
         """Serve *files*."""
         self._database = database
@@ -85,6 +87,7 @@ class Serving:
         self._settings = settings
         self._signer = signer
         self._personal = personal
+        self._dropped = dropped
         self._opener = Opener(database, users, signer)
 
     async def plan(self, token: str, request: DownloadRequest) -> DownloadPlan:
@@ -131,6 +134,8 @@ class Serving:
             if isinstance(prepared.body, Stream):
                 await offload(prepared.body.reader.close)
             raise
+        if session is not None and isinstance(prepared.body, Stream):
+            self._dropped.watch(prepared.body.reader, session)
         return DownloadPlan(
             prepared.status, {**EVERY_ANSWER, **prepared.headers}, prepared.body, session=session
         )
@@ -194,6 +199,7 @@ class Serving:
             client=self._client(request),
         )
         policy = Policy.of(self._settings)
+        await self._dropped.give_back()
         try:
             return await self._database.transact(partial(count, visit=visit, policy=policy))
         except Busy:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from digistore.errors import Invalid
 from digistore.short_urls.models import Redirect, Visit
 
+NO_RULES: Final = "[]"
 _METHODS = frozenset({"GET", "HEAD", "POST"})
-_KEPT: Final[Mapping[str, str]] = {"X-Robots-Tag": "noindex"}
-_NO_STORE: Final[Mapping[str, str]] = {
-    "Cache-Control": "private, no-store",
-    "X-Robots-Tag": "noindex",
-}
+_KEPT: Final[Mapping[str, str]] = MappingProxyType({"X-Robots-Tag": "noindex"})
+_NO_STORE: Final[Mapping[str, str]] = MappingProxyType(
+    {"Cache-Control": "private, no-store", "X-Robots-Tag": "noindex"}
+)
 
 
 class Found(NamedTuple):
@@ -37,6 +38,16 @@ class Found(NamedTuple):
     forward_query: int
     track: int
     anywhere: int
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all visits at all times get the same: it hangs on nothing but this row."""
+        given = (self.starts_at, self.expires_at, self.disabled_at, self.max_visits)
+        return (
+            all(one is None for one in (*given, self.password_hash))
+            and self.rules == NO_RULES
+            and not (self.forward_query or self.track)
+        )
 
 
 def is_live(link: Found, now: int) -> bool:
@@ -88,5 +99,6 @@ def redirect(link: Found, url: str, visit: Visit | None, *, to_target: bool) -> 
     if link.permanent and to_target:
         headers, status = _KEPT, 301
     if hidden:
-        return Redirect(None, status, dict(headers))
-    return Redirect(url, status, {"Location": url, **headers})
+        return Redirect(None, status, headers)
+    # One answer may be given to many.
+    return Redirect(url, status, MappingProxyType({"Location": url, **headers}))

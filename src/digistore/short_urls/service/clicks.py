@@ -75,18 +75,19 @@ class Clicks:
         except self._errors:
             self._drop(1)
 
-    def keep(self, click: Click) -> bool:
-        """Keep a click for later, where clicks are buffered; say whether it is time to write."""
+    def is_due(self, click: Click) -> bool:
+        """Say whether it is time to write; where clicks are buffered, *click* is kept till then."""
         if not self.buffered:
-            return False
-        with self._lock:
-            if len(self._queue) >= MOST_WAITING:
-                self._queue.popleft()
-                self.dropped += 1
-            self._queue.append(click)
-            self._flushed_at = self._flushed_at or click.at
-            full = self._works and len(self._queue) >= BATCH
-            return full or click.at - self._flushed_at >= EVERY
+            return True
+        queue = self._queue
+        queue.append(click)  # one step, whatever other threads do
+        if len(queue) >= BATCH:
+            if len(queue) > MOST_WAITING:
+                self._drop_oldest()
+            if self._works:
+                return True
+        self._flushed_at = self._flushed_at or click.at
+        return click.at - self._flushed_at >= EVERY
 
     async def flush(self, now: int, *, everything: bool = False) -> None:
         """Write the oldest of those that wait, or *everything*; what fails waits for the next time.
@@ -129,6 +130,12 @@ class Clicks:
             kept = batch[-room:] if room else ()
             self._queue.extendleft(reversed(kept))
             self.dropped += len(batch) - len(kept)
+
+    def _drop_oldest(self) -> None:
+        with self._lock:
+            while len(self._queue) > MOST_WAITING:
+                self._queue.popleft()
+                self.dropped += 1
 
     def _drop(self, many: int) -> None:
         if many:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from digistore.errors import Invalid
 from digistore.short_urls.attribution import ClickTokens
+from digistore.short_urls.models import Redirect
 from digistore.short_urls.rules.codes import Draw, drawing
+from digistore.short_urls.rules.redirects import Found, redirect
 from digistore.short_urls.rules.targets import (
     KNOWN_SHORTENERS,
     TargetPolicy,
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from digistore.settings import Settings
 
 Allowed = Callable[[str], str | None]
-MOST_TARGETS = 4096  # that are remembered as allowed
+MOST_TARGETS = 4096  # that are remembered as allowed; as many answers as well
 
 
 class Desk:
@@ -64,6 +66,7 @@ class Desk:
         self._anywhere = TargetPolicy(own, None, shorteners, with_ip)
         self._link_hosts = TargetPolicy(own, hosts, shorteners, with_ip)
         self._allows = (_remembered(self._link_hosts), _remembered(self._anywhere))
+        self._plainly = lru_cache(MOST_TARGETS)(partial(_plainly, self._allows))
         self._clicks = Clicks(database, settings)
         self._tokens = ClickTokens(signer, settings.click_window)
 
@@ -92,3 +95,13 @@ def allowed_by(policy: TargetPolicy, url: str) -> str | None:
 def _remembered(policy: TargetPolicy) -> Allowed:
     """Return what says where *policy* allows to lead; the same target is judged once."""
     return lru_cache(MOST_TARGETS)(partial(allowed_by, policy))
+
+
+def _plainly(allows: tuple[Allowed, Allowed], row: tuple[Any, ...]) -> Redirect | None:
+    """Return what a link answers whoever comes whenever, ``None`` where that is to be decided.
+
+    It hangs on the row alone, so what is remembered is right as long as the row is as it was.
+    """
+    link = Found._make(row)
+    url = allows[link.anywhere](link.target) if link.is_plain else None
+    return None if url is None else redirect(link, url, None, to_target=True)

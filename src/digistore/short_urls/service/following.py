@@ -11,6 +11,7 @@ from digistore.short_urls.rules.agents import said_by, told_by
 from digistore.short_urls.rules.choosing import chosen_rule
 from digistore.short_urls.rules.queries import forwarded, with_click
 from digistore.short_urls.rules.redirects import (
+    NO_RULES,
     Found,
     counts,
     is_live,
@@ -22,8 +23,6 @@ from digistore.short_urls.service import links, visits
 from digistore.short_urls.service.clicks import Click, now_of
 from digistore.short_urls.service.desk import Desk, allowed_by
 from digistore.short_urls.service.guard import Guard
-
-NO_RULES = "[]"
 
 
 class Following(Desk):
@@ -59,7 +58,20 @@ class Following(Desk):
             Busy: the link has a limit and the visit cannot be counted now.
         """
         counted = counts(visit)
-        link = await visits.find(self._database, code, domain)
+        row = await visits.find(self._database, code, domain)
+        answer = self._plainly(row)
+        if answer is None or (visit is not None and visit.method == "POST"):
+            return await self._decided(Found._make(row), visit, password, counted=counted)
+        if visit is not None and counted:
+            click = Click(row[0], now_of(self._database), said_by(visit), None)
+            if self._clicks.is_due(click):
+                await self._write(click)
+        return answer
+
+    async def _decided(
+        self, link: Found, visit: Visit | None, password: str | None, *, counted: bool
+    ) -> Redirect:
+        """Say where a link leads now, by its dates, limit, rules and password."""
         now = now_of(self._database)
         target, rule = self._target(link, visit, now)
         fallback = self._fallback(link, now) if link.fallback else None
@@ -79,11 +91,15 @@ class Following(Desk):
             url = self._completed(link, url, visit, now, counted=counted)
         if visit is not None and counted:
             click = Click(link.id, now, said_by(visit), rule)
-            if self._clicks.keep(click):
-                await self._clicks.flush(now)
-            elif not self._clicks.buffered:
-                await self._clicks.write(click)
+            if self._clicks.is_due(click):
+                await self._write(click)
         return redirect(link, url, visit, to_target=target is not None)
+
+    async def _write(self, click: Click) -> None:
+        if self._clicks.buffered:
+            await self._clicks.flush(click.at)
+        else:
+            await self._clicks.write(click)
 
     async def flush_clicks(self) -> None:
         """Write all clicks that wait; what cannot be written now waits on.  Host-only."""

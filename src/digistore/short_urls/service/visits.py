@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import TypeAdapter
 from sqlalchemy import bindparam, select, update
@@ -32,8 +32,11 @@ FIND = Prepared(
 _RULES = TypeAdapter(tuple[LinkRule, ...])
 
 
-async def find(database: Database, code: str, domain: str) -> Found:
-    """Look a link up.
+Row: TypeAlias = tuple[Any, ...]  # what ``Found`` is made of
+
+
+async def find(database: Database, code: str, domain: str) -> Row:
+    """Look a link up, and return its row as the driver has it.
 
     Raises:
         NotFound: there is none.
@@ -48,7 +51,7 @@ async def find(database: Database, code: str, domain: str) -> Found:
     rows = await database.fetch(FIND, {"domain": host, "code": stored})
     if not rows:
         raise NotFound(NOUN)
-    return Found._make(rows[0])
+    return rows[0]
 
 
 @lru_cache(maxsize=1024)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from digistore.blocking import offload
-from digistore.errors import NotFound
+from digistore.errors import Invalid, NotFound
 from digistore.web.api import outputs as told
 from digistore.web.api.buyers import billing_of, consents_of
 from digistore.web.api.inputs import (
@@ -18,12 +18,14 @@ from digistore.web.api.inputs import (
     RefundRequestInput,
 )
 from digistore.web.api.operations import BY_USER, document, get, post
-from digistore.web.messages import QUIET, Request, Response
+from digistore.web.messages import QUIET, Problem, Request, Response
+from digistore.web.problems import PATIENCE
 from digistore.web.sandbox import payable
 from digistore.web.site import Site
 
 if TYPE_CHECKING:
     from digistore.orders import Order
+    from digistore.orders.receipts.models import ReceiptDocument
     from digistore.orders.receipts.receipt import Receipt
 
 
@@ -91,8 +93,8 @@ async def receipt(site: Site, request: Request, asked: NoQuery) -> object:
 
 async def receipt_html(site: Site, request: Request) -> Response:
     """Show the receipt as a page."""
-    found = await _receipt(site, request)
-    text = await offload(found.html, site.settings.receipts)
+    issued = _issued(await _receipt(site, request))
+    text = await offload(issued.html, site.settings.receipts)
     policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
     headers = {
         "Content-Type": "text/html; charset=utf-8",
@@ -104,8 +106,12 @@ async def receipt_html(site: Site, request: Request) -> Response:
 
 async def receipt_pdf(site: Site, request: Request) -> Response:
     """Show the receipt as a file."""
-    found = await _receipt(site, request)
-    body = await offload(found.pdf, site.settings.receipts)
+    issued = _issued(await _receipt(site, request))
+    try:
+        body = await offload(issued.pdf, site.settings.receipts)
+    except Invalid as error:  # it tells the host which fonts to bring along
+        message = "this receipt cannot be made into a file; open it as a page instead"
+        raise Problem(422, "not_printable", message) from error
     headers = {
         "Content-Type": "application/pdf",
         "Content-Disposition": 'attachment; filename="receipt.pdf"',
@@ -134,6 +140,13 @@ async def request_refund(site: Site, request: Request, given: RefundRequestInput
     return await site.services.payments.request_refund(
         request.acting(), given.line or mine.id, reason=given.reason
     )
+
+
+def _issued(receipt: Receipt) -> ReceiptDocument:
+    if receipt.document is None:
+        message = "this receipt is not ready yet; try again in a moment"
+        raise Problem(404, "not_ready", message, headers={"Retry-After": str(PATIENCE)})
+    return receipt.document
 
 
 async def _receipt(site: Site, request: Request) -> Receipt:

@@ -247,14 +247,14 @@ class OwnedProductsTold(Told):
 
 
 class FileTold(Told):
-    """One file; ``size`` in bytes, ``sha256`` in hex."""
+    """One file; ``size`` in bytes, ``sha256`` in hex, both null of a file made for each buyer."""
 
     id: str
     release_id: str
     name: str
     media_type: str
-    size: int
-    sha256: str
+    size: int | None
+    sha256: str | None
 
 
 class FilesTold(Told):

@@ -42,6 +42,7 @@ class PageTexts(Input):
     sandbox_paid: str = "Pay"
     sandbox_delayed: str = "Pay slowly, such as by bank transfer"
     sandbox_declined: str = "Try a card that is declined"
+    sandbox_was_declined: str = "The card was declined and nothing was paid. Try another way."
     sandbox_abandon: str = "Give up"
     sandbox_clear: str = "Let the money arrive"
     sandbox_fail: str = "Let the payment fail"
