@@ -22,6 +22,11 @@ class Mounted:
     def __init__(self, twins: Twins, client: TestClient) -> None:
         self.twins = twins
         self.client = client
+        self.token = twins.store.downloads.link(twins.buyer, twins.book).token
+        ((self.reference, self.checkout),) = twins.rows(
+            "SELECT id, checkout_id FROM digistore_payment_attempts"
+            f" WHERE order_id = '{twins.unpaid.id}' AND live_key = 1"
+        )
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -35,9 +40,9 @@ class Mounted:
             "support": self.twins.request.id,
             "gateway": "sandbox",
             "code": "my-book",
-            "checkout": self.twins.sandbox.look_up(self.twins.unpaid_url).id,
-            "token": self.twins.token,
-            "reference": self.twins.reference,
+            "checkout": self.checkout,
+            "token": self.token,
+            "reference": self.reference,
         }
         path = route.path
         for name in route.parameters:
@@ -54,13 +59,8 @@ class Mounted:
 
 @contextmanager
 def mounted() -> Iterator[Mounted]:
-    """Mount the twins' store, whose buyer has a link and a checkout on the way."""
+    """Mount the twins' store; its buyer has a link, and a checkout on its way."""
     with Twins.in_colour("Store") as twins:
-        twins.token = twins.store.downloads.link(twins.buyer, twins.book).token
-        ((twins.reference, twins.unpaid_url),) = twins.rows(
-            "SELECT id, url FROM digistore_payment_attempts"
-            f" WHERE order_id = '{twins.unpaid.id}' AND live_key = 1"
-        )
         app = wsgi_in_asgi_app(twins.store, WebSettings(run_due=False))
         with TestClient(app) as client:
             yield Mounted(twins, client)

@@ -6,8 +6,8 @@ import importlib
 import inspect
 import pkgutil
 import re
-import re._constants as signs  # type: ignore[import-untyped]
-import re._parser as patterns  # type: ignore[import-untyped]
+import re._constants as signs  # type: ignore[import-not-found]
+import re._parser as patterns  # type: ignore[import-not-found]
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -10,6 +10,7 @@ import pytest
 
 from digistore import HostUser
 from digistore.errors import Invalid, NotFound
+from digistore.orders.kinds import Kind
 from tests.acceptance.test_who_may import ACTORS, TABLE
 from tests.conftest import RETURN
 from tests.payments.asking import usd
@@ -89,10 +90,10 @@ def typed(twins: Twins) -> Twins:
     add(shop.operator, "USED-UP", percent=10, max_uses=1)
     shop.buy(used, shop.rival, discount="USED-UP")
     shop.store.orders.retire_discount(
-        shop.operator, add(shop.operator, "RETIRED", percent=10, kind="support")
+        shop.operator, add(shop.operator, "RETIRED", percent=10, kind=Kind.SUPPORT)
     )
     add(shop.operator, "TOO-EARLY", percent=10, starts_at=shop.clock() + timedelta(days=1))
-    add(shop.operator, "FOR-HELP", percent=10, kind="support")
+    add(shop.operator, "FOR-HELP", percent=10, kind=Kind.SUPPORT)
     shorten = shop.store.short_urls.shorten
     shop.store.short_urls.disable(
         shop.operator, shorten(shop.operator, "https://example.com/", code="disabled")
@@ -118,12 +119,12 @@ def test_CVE_2026_39851_an_address_is_not_told_to_be_known(typed: Twins) -> None
     """Starting a claim, failing at one, and giving a present are the same for every address."""
     users, orders = typed.store.users, typed.store.orders
     addresses = (KNOWN, GUEST, UNKNOWN)
-    alike(typed, *(lambda a=a: users.start_claim(a) for a in addresses))  # type: ignore[misc]
+    alike(typed, *(lambda a=a: users.start_claim(a) for a in addresses))
     for code in ("0000-0000-0000", ""):
-        told = alike(typed, *(lambda a=a, c=code: users.claim(None, a, c) for a in addresses))  # type: ignore[misc]
+        told = alike(typed, *(lambda a=a, c=code: users.claim(None, a, c) for a in addresses))
         assert told[0] is Invalid
     house, buyer = [typed.house], typed.buyer
-    alike(typed, *(lambda a=a: orders.quote(buyer, house, gift_to=a) for a in addresses))  # type: ignore[misc]
+    alike(typed, *(lambda a=a: orders.quote(buyer, house, gift_to=a) for a in addresses))
 
 
 def test_E1_why_a_discount_is_of_no_use_is_not_told(typed: Twins) -> None:
@@ -147,7 +148,7 @@ def test_E1_why_a_short_link_leads_nowhere_is_not_told(typed: Twins) -> None:
     resolve = typed.store.short_urls.resolve
     told = alike(
         typed,
-        *(lambda c=code: resolve(c) for code in ("disabled", "too-early", "no-such-one")),  # type: ignore[misc]
+        *(lambda c=code: resolve(c) for code in ("disabled", "too-early", "no-such-one")),
     )
     assert told[0] is NotFound
 
@@ -179,7 +180,7 @@ def test_E1_a_slug_that_is_guessed_tells_nothing_of_a_draft(twins: Twins, who: s
         ),
     ]
     for call in calls:
-        alike(twins, *(lambda r=ref, c=call: c(r) for ref in ("draft", "no-such-draft")))  # type: ignore[misc]
+        alike(twins, *(lambda r=ref, c=call: c(r) for ref in ("draft", "no-such-draft")))
 
 
 def test_E1_who_may_not_assign_learns_nothing_of_users(twins: Twins) -> None:
@@ -191,7 +192,7 @@ def test_E1_who_may_not_assign_learns_nothing_of_users(twins: Twins) -> None:
         told = alike(
             twins,
             *(
-                lambda p=one, a=actor: twins.store.support.assign(a, twins.request, assignee=p)  # type: ignore[misc]
+                lambda p=one, a=actor: twins.store.support.assign(a, twins.request, assignee=p)
                 for one in people
             ),
         )

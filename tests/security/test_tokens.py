@@ -19,7 +19,6 @@ from digistore.tokens import TYPED_LENGTH, Secrets, typed_code
 from tests.conftest import SECRET, Shop
 from tests.downloads.fetching import fetched
 from tests.security.mounted import Mounted, mounted
-from tests.security.twins import Twins
 
 MANY = 2000
 SIGNER = Secrets(SECRET).signer("download")
@@ -54,17 +53,18 @@ def web() -> Iterator[Mounted]:
         yield made
 
 
-def ids(twins: Twins) -> list[str]:
+def ids(web: Mounted) -> list[str]:
     """Whatever is shown of the first shop in addresses and answers."""
-    things = (twins.paid, twins.purchase, twins.book, twins.request, twins.link, twins.buyer)
-    return [*(str(one.id) for one in things), twins.paid.lines[0].id, twins.reference]
+    shop = web.twins
+    things = (shop.paid, shop.purchase, shop.book, shop.request, shop.link, shop.buyer)
+    return [*(str(one.id) for one in things), shop.paid.lines[0].id, web.reference]
 
 
 def test_GHSA_4825_p4xm_pcf2_an_id_opens_nothing(web: Mounted) -> None:
     """A4: ids are names; where a token or code is asked for, none of them is one."""
     shop = web.twins
     shop.restore()
-    for name in ids(shop):
+    for name in ids(web):
         assert web.ask("GET", f"/d/{name}", "rival").status_code == 404
         assert web.ask("GET", f"/s/{name}", "rival").status_code == 404
         if not name.startswith("att_"):
