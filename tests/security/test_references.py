@@ -9,17 +9,20 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from digistore import HostUser, Role
 from digistore.errors import AccessRequired, DigistoreError, Forbidden, Invalid, NotFound
-from tests.acceptance.test_who_may import HOST_ONLY, TABLE, WITHIN, services
+from tests.acceptance.test_who_may import ADA, HOST_ONLY, TABLE, WITHIN, services
 from tests.conftest import RETURN
 from tests.payments.asking import usd
 from tests.security.twins import Twins
 
 Act = Callable[[Twins], Any]
+NEW = HostUser("host-9", "new@example.com", "New", email_verified=True)
 REFERENCE = re.compile(r"\b(\w+Ref|ProductCategory|Actor|Visitor)\b")
 
 OPEN = {
@@ -225,3 +228,33 @@ def test_A3_no_reference_is_without_a_line() -> None:
     assert set(references()) <= known | aside
     operations = {name.rpartition(".")[0] for name in known}
     assert operations <= {name.partition(":")[0] for name in TABLE}
+
+
+ASKED_ABOUT: dict[str, Act] = {
+    "users.get": lambda w: w.store.users.get(w.passer, NEW),
+    "users.get by an operator": lambda w: w.store.users.get(w.operator, NEW),
+    "users.legal_entity": lambda w: w.store.users.legal_entity(w.passer, NEW),
+    "users.set_legal_entity": lambda w: w.store.users.set_legal_entity(w.passer, NEW, ADA),
+    "users.grant_role": lambda w: w.store.users.grant_role(w.passer, NEW, Role.SELLER),
+    "entitlements.explain": lambda w: w.store.entitlements.explain(w.passer, NEW, w.book),
+    "orders.add_discount": lambda w: w.store.orders.add_discount(
+        w.passer, "MINE", percent=1, seller=NEW
+    ),
+    "catalog.find": lambda w: w.store.catalog.find(None, seller=NEW),
+    "support.assign": lambda w: w.store.support.assign(w.passer, w.request, assignee=NEW),
+}
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["new", "known"])
+@pytest.mark.parametrize("act", ASKED_ABOUT.values(), ids=list(ASKED_ABOUT))
+def test_A3_being_named_neither_makes_nor_changes_anybody(
+    twins: Twins, act: Act, *, known: bool
+) -> None:
+    """A regression: a host's user was made, or got another address, before anybody was asked."""
+    twins.restore()
+    if known:
+        twins.store.users.ensure(NEW.external_id, email="old@example.com")
+    before = twins.digest()
+    with suppress(DigistoreError):
+        act(twins)
+    assert twins.digest() == before

@@ -112,7 +112,7 @@ class AsyncEntitlements:
             NotFound: no such product, or not theirs to ask about.
         """
         acting = await self._users.acting(actor)
-        user_id = await self._users.id_of(user)
+        user_id = await self._users.named(user)
         ref = catalog_rows.ref_of(product)
         found = await catalog_rows.load_one(self._database, ref)
         sells = acting.sells(found.seller_id)
