@@ -254,7 +254,7 @@ def test_CVE_2023_44463_forged_proxy_headers_give_no_new_tries(web: Mounted) -> 
     )
     statuses = []
     for number in range(12):
-        address = f"203.0.113.{number}"
+        address = f"{11 + number}.22.33.44"
         headers = {**dict.fromkeys(PROXIES, address), "Forwarded": f"for={address}"}
         answer = web.ask("POST", "/s/vip", data={"password": "no"}, headers=headers)
         statuses.append(answer.status_code)

@@ -42,6 +42,7 @@ class Twins(World):
         super().fill()
         self._fetched(self.buyer, self.book)
         with_own = self.texts()
+        self.alone = self.save(), self.provider()
         self.fill_other()
         window = {text for sql in PUBLIC for row in self.rows(sql) for text in _texts(row)}
         own = with_own - before | {self.buyer.id, str(self.buyer.email), str(self.seller.email)}
@@ -147,9 +148,11 @@ class Twins(World):
         said = "\n".join(told(answer))
         return sorted(text for text in self.private[side] if text in said)
 
-    def restore(self) -> None:
-        """Put everything back, if anything was written."""
-        if self.changes != self.wrote:
+    def restore(self, *, alone: bool = False) -> None:
+        """Put everything back, if anything was written; *alone* to where the other shop was not."""
+        if alone:
+            self.load(self.alone[0])
+        elif self.changes != self.wrote:
             self.put_back()
             self.wrote = self.changes
 
