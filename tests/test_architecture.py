@@ -119,7 +119,7 @@ def test_rules_ask_no_clock_no_database_and_no_luck() -> None:
         assert not {name for name in imports(path) if name.startswith("sqlalchemy")}, path
 
 
-def test_randomness_comes_from_secrets_alone() -> None:
+def test_CVE_2019_7855_randomness_comes_from_secrets_alone() -> None:
     for path in modules():
         assert "random" not in {name.split(".")[0] for name in imports(path)}, path
 

@@ -133,7 +133,7 @@ def test_K1_a_secret_of_32_characters_is_enough() -> None:
     assert Secrets("x" * 32).signer("download").sign("dg1", FIELDS)
 
 
-def test_K1_a_store_without_a_secret_does_not_open() -> None:
+def test_CVE_2008_7311_K1_a_store_without_a_secret_does_not_open() -> None:
     bad: list[Any] = ["x" * 31, [], None]
     for secret in bad:
         with pytest.raises(ConfigError, match="secret"):

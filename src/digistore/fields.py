@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ MOST_METADATA = 16_384  # characters of JSON
 _DEPTH = 8
 _MOST_PROBLEMS = 100
 _LINE_BREAKS = "\n\r\t"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 
 Metadata: TypeAlias = Mapping[str, JsonValue]
 
@@ -89,11 +91,17 @@ def problem_words(error: ValidationError) -> dict[str, str]:
     """Return a stable word for each field that cannot be used."""
     if error.error_count() > _MOST_PROBLEMS:  # listing them would cost more than finding them
         return {"input": "too_many_problems"}
-    # What comes after the field's name in a place are keys that the caller made up.
     return {
-        str((*found["loc"], "input")[0]): _word(found["type"])
+        _field(found["loc"]): _word(found["type"])
         for found in error.errors(include_url=False, include_input=False)
     }
+
+
+def _field(place: tuple[int | str, ...]) -> str:
+    # What comes after the field's name are keys that the caller made up; so is the name of a
+    # field that there is not, which is told only where it could be one.
+    name = str(place[0]) if place else "input"
+    return name if _NAME.fullmatch(name) else "input"
 
 
 def _word(kind: str) -> str:

@@ -312,6 +312,7 @@ WITHIN = {
     "users.acting",
     "users.visitor",
     "users.id_of",
+    "users.named",
     "users.load_many",
     "users.recipient",
     "files.put",

@@ -238,7 +238,9 @@ def test_an_empty_shop_has_one_empty_page(store: Store) -> None:
     assert (page.items, page.next) == ((), None)
 
 
-def test_N5_L1_sorts_limits_and_cursors_are_checked(full: Store, subtests: Subtests) -> None:
+def test_CVE_2011_10019_CVE_2011_10026_N5_L1_sorts_limits_and_cursors_are_checked(
+    full: Store, subtests: Subtests
+) -> None:
     find: Any = full.catalog.find
     for sort in ("", "__class__", "price DESC", "id", "Newest", None, 7, ("price",)):
         with subtests.test(sort=sort):

@@ -155,7 +155,7 @@ def test_a_file_is_reached_only_through_a_purchase_of_its_product(shop: Shop) ->
 # Its time, its money, its owner's will.
 
 
-def test_one_second_after_its_time_a_link_is_over(shop: Shop) -> None:
+def test_CVE_2020_15269_one_second_after_its_time_a_link_is_over(shop: Shop) -> None:
     book = shop.product()
     shop.buy(book)
     link = shop.store.downloads.link

@@ -151,7 +151,7 @@ def test_a_name_is_kept_as_it_is(name: str) -> None:
         7,
     ],
 )
-def test_a_path_or_control_character_is_no_name(name: str) -> None:
+def test_OSVDB_73751_a_path_or_control_character_is_no_name(name: str) -> None:
     with pytest.raises(Invalid) as caught:
         checked_display_name(name)
     assert caught.value.fields == {"file": "name_invalid"}

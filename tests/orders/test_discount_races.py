@@ -15,7 +15,7 @@ from tests.orders.test_races import open_store
 BUYERS, LIMIT = 50, 10
 
 
-def test_fifty_buyers_at_once_take_a_discount_of_ten_exactly_ten_times(
+def test_GHSA_9rh9_hf3w_9fgg_fifty_buyers_at_once_take_a_discount_of_ten_exactly_ten_times(
     template: Path, tmp_path: Path
 ) -> None:
     with open_store(template, tmp_path, SandboxGateway()) as store:

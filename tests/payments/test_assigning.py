@@ -169,6 +169,9 @@ def test_an_order_that_the_money_does_not_cover_is_refused(shop: Shop) -> None:
     with pytest.raises(NotFound):
         assign(shop, entry, "ord_nobody")
     assert (waiting(shop), payments(shop)) == (["underpaid"], [(first.order.id, "underpaid", 0)])
+    # What is refused ends nobody's checkout.
+    shop.deliver(shop.sandbox.pay(dearer))
+    assert state(shop, dearer) == "paid"
 
 
 def test_an_order_that_is_over_is_refused(shop: Shop) -> None:

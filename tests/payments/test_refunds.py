@@ -469,7 +469,7 @@ def test_what_was_refused_may_be_asked_again(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("fault", ["timeout", "lost_reply", "server_error", "rate_limit"])
-def test_a_refund_that_is_asked_again_under_its_key_moves_once(
+def test_circlefin_arc_commerce_43_a_refund_that_is_asked_again_under_its_key_moves_once(
     shop: Shop, fault: FaultName
 ) -> None:
     checkout = shop.buy(shop.product())

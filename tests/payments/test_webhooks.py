@@ -66,7 +66,7 @@ FORGED: dict[str, Callable[[Shop, bytes], Signed]] = {
 }
 
 
-def test_who_is_not_the_gateway_is_refused_and_leaves_no_trace(shop: Shop) -> None:
+def test_CVE_2026_4986_who_is_not_the_gateway_is_refused_and_leaves_no_trace(shop: Shop) -> None:
     book = shop.product()
     body, _ = shop.sandbox.pay(shop.checkout(book))
     before = every_row(shop.rows)
@@ -237,7 +237,7 @@ def test_a_second_content_of_what_is_not_settled_yet_is_settled_too(shop: Shop) 
     assert shop.deliver(paid).result is WebhookResult.REPEATED
 
 
-def test_a_message_lies_and_the_gateway_tells_the_truth(shop: Shop) -> None:
+def test_doocs_md_1656_a_message_lies_and_the_gateway_tells_the_truth(shop: Shop) -> None:
     """W5: a signature says who speaks, not what is true."""
     book = shop.product()
     checkout = shop.checkout(book)
@@ -249,7 +249,7 @@ def test_a_message_lies_and_the_gateway_tells_the_truth(shop: Shop) -> None:
     assert shop.count("payments") == 0
 
 
-def test_a_cheap_payment_does_not_open_a_dear_order(shop: Shop) -> None:
+def test_CVE_2026_2890_CVE_2026_2729_a_cheap_payment_does_not_open_a_dear_order(shop: Shop) -> None:
     """W6 (CVE-2026-2890): the reference of one order beside the payment of another."""
     cheap, dear = shop.product("Cheap", price=usd("1.00")), shop.product("Dear")
     paid, unpaid = shop.checkout(cheap), shop.checkout(dear)

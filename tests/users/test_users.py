@@ -156,7 +156,9 @@ def test_hosts_users_may_share_an_address_with_anybody(store: Store) -> None:
     assert {user.email for user in people} == {same}
 
 
-def test_A7_a_changed_address_is_unverified_until_it_is_proved(shop: Shop) -> None:
+def test_CVE_2020_15245_CVE_2026_44584_A7_a_changed_address_is_unverified_until_it_is_proved(
+    shop: Shop,
+) -> None:
     users = shop.store.users
     verified = HostUser("host-7", "ada@example.com", email_verified=True)
     assert users.get(verified, verified).email_verified_at == shop.clock()

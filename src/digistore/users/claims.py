@@ -89,7 +89,7 @@ class Claims:
         digests = self._signer.digests(normal_typed(code))
 
         async def work(tx: Transaction) -> str:
-            to = user_id or await _prover(tx, address)
+            # The code first: what a wrong one costs must not depend on who has the address.
             taken = await tx.first(
                 update(claims)
                 .where(
@@ -98,11 +98,17 @@ class Claims:
                     claims.c.code_digest.in_(digests),
                     claims.c.expires_at > tx.now,
                 )
-                .values(open_key=None, claimed_at=tx.now, claimed_by=to)
+                .values(open_key=None)
                 .returning(claims.c.id)
             )
             if taken is None:
                 raise Invalid("this code is wrong or over", fields={"code": "not_usable"})
+            to = user_id or await _prover(tx, address)
+            await tx.rows(
+                update(claims)
+                .where(claims.c.id == taken.id)
+                .values(claimed_at=tx.now, claimed_by=to)
+            )
             await forget_tries(tx, CODES, self._subject(email))
             await self._move(tx, to, address, to)
             return to

@@ -161,7 +161,7 @@ class AsyncUsers:
             NotFound: no such user, or not theirs to see.
         """
         acting = await self.acting(actor)
-        user_id = await self.id_of(user)
+        user_id = await self.named(user)
         if not (acting.is_operator or acting.is_user(user_id)):
             raise NotFound("user", user_id)
         return await self._load(user_id)
@@ -236,7 +236,7 @@ class AsyncUsers:
         return (await party(self._database, seller_id)).legal_entity
 
     async def _seller(self, acting: Acting, user: UserRef) -> str:
-        user_id = await self.id_of(user)
+        user_id = await self.named(user)
         if not (acting.is_operator or acting.is_user(user_id)):
             raise NotFound("user", user_id)
         if Role.SELLER not in (await self._load(user_id)).roles:
@@ -272,6 +272,20 @@ class AsyncUsers:
         if isinstance(user, HostUser):
             return (await self._ensure(user)).user_id()
         return user.id if isinstance(user, User) else _text(user)
+
+    async def named(self, user: UserRef) -> str:
+        """Return the id of somebody who is asked about: nobody is made or changed by being named.
+
+        Raises:
+            NotFound: a host's user who was never here, or what names nobody.
+        """
+        if not isinstance(user, HostUser):
+            return user.id if isinstance(user, User) else _text(user)
+        external_id = _text(user.external_id)
+        rows = await self._database.fetch(_BY_EXTERNAL_ID, {"external_id": external_id})
+        if not rows:
+            raise NotFound("user", external_id)
+        return str(rows[0][0])
 
     async def _ensure(self, host: HostUser) -> Acting:
         person = checked(HostPerson, external_id=host.external_id, name=host.name or None)

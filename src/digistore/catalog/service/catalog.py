@@ -202,7 +202,7 @@ class AsyncCatalog(Releasing):
         acting = await self._users.visitor(visitor)
         where: ColumnElement[bool] = products.c.status == ProductStatus.ON_SALE
         if seller is not None:
-            seller_id = None if seller is SYSTEM else await self._users.id_of(seller)
+            seller_id = None if seller is SYSTEM else await self._users.named(seller)
             where = true() if acting.sells(seller_id) else where
             where = where & products.c.seller_id.is_not_distinct_from(seller_id)
         shelf = category.id if isinstance(category, ProductCategory) else category

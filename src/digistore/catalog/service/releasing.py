@@ -19,7 +19,7 @@ from digistore.catalog.models import (
 )
 from digistore.catalog.service import products as rows
 from digistore.catalog.service import releases as editions
-from digistore.catalog.tables import release_files, releases
+from digistore.catalog.tables import products, release_files, releases
 from digistore.errors import AlreadyExists, Forbidden, Invalid, NotFound
 from digistore.fields import Input, Reason, Ref, Text, checked
 from digistore.files import BlobRef, ScanResult, Source, checked_display_name, media_type_of
@@ -208,18 +208,29 @@ class Releasing:
     async def _own_release(self, actor: Actor, release: ReleaseRef) -> tuple[Acting, Release]:
         acting = await self._users.acting(actor)
         ref = editions.release_ref(release)
-        found = await editions.load_release(self._database, ref)
-        product = await rows.load_one(self._database, found.product_id)
-        if acting.sells(product.seller_id):
-            return acting, found
-        if found.status is ReleaseStatus.PUBLISHED and await self._may_see(acting, product):
-            raise _not_theirs()
+        row = await self._database.first(
+            select(releases.c.status, releases.c.product_id, products.c.seller_id)
+            .join(products, products.c.id == releases.c.product_id)
+            .where(releases.c.id == ref)
+        )
+        if row is not None and acting.sells(row.seller_id):
+            return acting, await editions.load_release(self._database, ref)
+        if row is not None and row.status == ReleaseStatus.PUBLISHED:
+            product = await rows.load_one(self._database, row.product_id)
+            if await self._may_see(acting, product):
+                raise _not_theirs()
         raise NotFound("release", ref)
 
     async def _seen(self, acting: Acting, product: ProductRef) -> Product:
         """Return a product; one that they may not see is not there, under any name."""
         ref = rows.ref_of(product)
-        found = await rows.load_one(self._database, ref)
+        try:
+            found = await rows.load_one(self._database, ref)
+        except NotFound:
+            # As much work as for one that is hidden from them: a slug can be guessed.
+            if acting.id is not None:
+                await self._readers.holds(acting.id, ref)
+            raise
         if not await self._may_see(acting, found):
             raise NotFound("product", ref)
         return found

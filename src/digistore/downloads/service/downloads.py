@@ -21,7 +21,7 @@ from digistore.catalog import (
 )
 from digistore.catalog.service import products as catalog_rows
 from digistore.catalog.service.releases import load_release, load_releases, release_ref
-from digistore.catalog.tables import releases
+from digistore.catalog.tables import products, releases
 from digistore.clock import to_micros
 from digistore.downloads.log import read_log
 from digistore.downloads.models import (
@@ -205,14 +205,12 @@ class AsyncDownloads:
         acting = await self._users.acting(actor)
         purchase_id = id_text("purchase", purchase, PurchasedProduct)
         row = await self._database.first(
-            select(purchased_products).where(purchased_products.c.id == purchase_id)
+            select(purchased_products.c.user_id, products.c.seller_id)
+            .join(products, products.c.id == purchased_products.c.product_id)
+            .where(purchased_products.c.id == purchase_id)
         )
-        noun = "purchase"
-        if row is None:
-            raise NotFound(noun, purchase_id)
-        found = await catalog_rows.load_one(self._database, row.product_id)
-        if not (acting.is_user(row.user_id) or acting.sells(found.seller_id)):
-            raise NotFound(noun, purchase_id)
+        if row is None or not (acting.is_user(row.user_id) or acting.sells(row.seller_id)):
+            raise NotFound("purchase", purchase_id)
         await self._database.transact(lambda tx: raise_epoch(tx, acting, purchase_id))
 
     async def plan(self, token: str, request: DownloadRequest) -> DownloadPlan:
@@ -302,14 +300,20 @@ class AsyncDownloads:
         self, user: UserRef, product: ProductRef
     ) -> tuple[Acting, Product, PurchasedProduct | None]:
         acting = await self._users.acting(user)
-        found = await catalog_rows.load_one(self._database, catalog_rows.ref_of(product))
+        ref = catalog_rows.ref_of(product)
+        try:
+            found = await catalog_rows.load_one(self._database, ref)
+        except NotFound:
+            # As much work as for one that is hidden from them: a slug can be guessed.
+            await self._entitlements.check(acting.user_id(), ref)
+            raise
         access = await self._entitlements.check(acting.user_id(), found.id)
         if access.purchase is not None:
             return acting, found, access.purchase
         if acting.sells(found.seller_id):
             return acting, found, None
         if found.status is ProductStatus.DRAFT:  # nobody else knows of it
-            raise NotFound("product", found.id)
+            raise NotFound("product", ref)
         raise Forbidden(f"no access to this product: {access.reason}", reason=access.reason)
 
     async def _release(

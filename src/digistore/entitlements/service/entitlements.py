@@ -112,11 +112,12 @@ class AsyncEntitlements:
             NotFound: no such product, or not theirs to ask about.
         """
         acting = await self._users.acting(actor)
-        user_id = await self._users.id_of(user)
-        found = await catalog_rows.load_one(self._database, catalog_rows.ref_of(product))
+        user_id = await self._users.named(user)
+        ref = catalog_rows.ref_of(product)
+        found = await catalog_rows.load_one(self._database, ref)
         sells = acting.sells(found.seller_id)
         if found.status is ProductStatus.DRAFT and not sells:  # nobody else knows of it
-            raise NotFound("product", found.id)
+            raise NotFound("product", ref)
         if not (acting.is_user(user_id) or sells):
             raise NotFound("purchase")
         pair = {(user_id, found.id)}

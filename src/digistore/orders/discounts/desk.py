@@ -102,23 +102,26 @@ class DiscountDesk:
 
     async def retire(self, acting: Acting, discount: DiscountRef) -> Discount:
         """End a discount; what was reserved or used stays."""
-        found = await self.load(id_text("discount", discount, Discount))
-        if not acting.sells(found.seller_id):
-            raise NotFound("discount", found.id)
+        ref = id_text("discount", discount, Discount)
+        owner = await self._database.first(
+            select(discounts.c.seller_id).where(discounts.c.id == ref)
+        )
+        if owner is None or not acting.sells(owner.seller_id):
+            raise NotFound("discount", ref)
 
         async def work(tx: Transaction) -> None:
             row = await tx.first(
                 update(discounts)
-                .where(discounts.c.id == found.id, discounts.c.live_key == 1)
+                .where(discounts.c.id == ref, discounts.c.live_key == 1)
                 .values(retired_at=tx.now, live_key=None, version=discounts.c.version + 1)
                 .returning(discounts.c.version)
             )
             if row is not None:
-                change = Change("discount", found.id, row.version, {"state": "retired"})
+                change = Change("discount", ref, row.version, {"state": "retired"})
                 await record(tx, acting.label, "retire_discount", [change])
 
         await self._database.transact(work)
-        return await self.load(found.id)
+        return await self.load(ref)
 
     async def load(self, discount_id: str) -> Discount:
         """Return a discount, whoever may see it.

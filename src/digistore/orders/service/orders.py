@@ -221,7 +221,7 @@ class AsyncOrders:
             NotFound: a product that is not the seller's.
         """
         acting = await self._users.acting(actor)
-        seller_id = None if seller is None else await self._users.id_of(seller)
+        seller_id = None if seller is None else await self._users.named(seller)
         given = discount_input(
             code,
             percent,

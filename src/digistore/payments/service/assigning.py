@@ -15,6 +15,7 @@ from digistore.payments.book import ActionFacts, Book, PaymentFacts
 from digistore.payments.models import Choice, Disposition
 from digistore.payments.rules.judge import give
 from digistore.payments.service.actions import ASSIGNABLE
+from digistore.payments.service.settle import Moved
 from digistore.payments.tables import payments
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Assigner:
         if wanted.from_order == wanted.to_order:
             raise Invalid("the money came for this very order", fields={"order": "same"})
         if order.state is OrderState.OPEN:
+            # The checkout of a customer is ended for money that pays for the order, and no other.
+            await self._settle.unless_nothing_new(lambda tx: self._judge(tx, wanted, actor))
             # Money that is about to come would otherwise come a second time.
             await self._starter.end_attempt(order.id, "assign")
 
@@ -73,12 +76,21 @@ class Assigner:
 
         await self._settle.unless_nothing_new(work)
 
+    async def _judge(self, tx: Transaction, wanted: Assignment, actor: str) -> None:
+        """Look, without a lock, whether the money would be refused; ``_move`` looks again."""
+        try:
+            source = await self._settle.read(tx, wanted.from_order, wanted.payment_id, actor)
+        except Moved:
+            raise _too_late() from None
+        target = await self._settle.read(tx, wanted.to_order, None, actor)
+        _refuse(target, *_told_of(source, wanted))
+
     async def _move(self, tx: Transaction, wanted: Assignment, actor: str) -> None:
         locks = {one: await lock_order(tx, one) for one in wanted.locks}
         here = payments.c.order_id.is_not_distinct_from(wanted.from_order)
         lock = update(payments).where(payments.c.id == wanted.payment_id, here)
         if not await tx.rows(lock.values(order_id=wanted.from_order).returning(payments.c.id)):
-            raise InvalidTransition("payment", "assigned", "assigned", hint="a rival was faster")
+            raise _too_late()
         source = await self._settle.read(tx, wanted.from_order, wanted.payment_id, actor)
         target = locks.pop(wanted.to_order)
         await self._settle.apply_to(
@@ -87,14 +99,17 @@ class Assigner:
         await record(tx, actor, "resolve:assign", list(locks.values()))
 
 
+def _too_late() -> InvalidTransition:
+    return InvalidTransition("payment", "assigned", "assigned", hint="a rival was faster")
+
+
 def take_over(book: Book, source: Book, wanted: Assignment) -> None:
     """Take a payment, and all that hangs on it, from one book into another, which it covers.
 
     Raises:
         Invalid, InvalidTransition: see ``Assigner.assign``.
     """
-    action = next(one for one in source.actions if one.id == wanted.action_id)
-    payment = next(one for one in source.payments if one.id == wanted.payment_id)
+    action, payment = _told_of(source, wanted)
     _refuse(book, action, payment)
     refunds, disputes = source.refunds_of(payment), source.disputes_of(payment)
     actions = [one for one in source.actions if one.payment_id == payment.id]
@@ -109,6 +124,12 @@ def take_over(book: Book, source: Book, wanted: Assignment) -> None:
         one.order_id = wanted.to_order
     give(book, payment, Disposition.COVERING)
     book.settle_action(action.kind, action.subject, Choice.ASSIGN, wanted.reason)
+
+
+def _told_of(source: Book, wanted: Assignment) -> tuple[ActionFacts, PaymentFacts]:
+    action = next(one for one in source.actions if one.id == wanted.action_id)
+    payment = next(one for one in source.payments if one.id == wanted.payment_id)
+    return action, payment
 
 
 def _refuse(book: Book, action: ActionFacts, payment: PaymentFacts) -> None:

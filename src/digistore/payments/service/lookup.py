@@ -37,20 +37,21 @@ async def order_of(reader: Database, ref: OrderRef | OrderLineRef) -> tuple[Orde
 
 
 async def refuse_taken(reader: Database, order: Order, received: Received) -> None:
-    """Refuse the reference of another order's payment.
+    """Refuse the reference of another order's payment, or of another amount.
 
     Raises:
         IdempotencyConflict: it is one.
     """
     row = await reader.first(
-        select(payments.c.order_id).where(
+        select(payments.c.order_id, payments.c.captured, payments.c.currency).where(
             payments.c.gateway == "external",
             payments.c.livemode == order.livemode,
             payments.c.account == received.method,
             payments.c.ref == received.reference,
         )
     )
-    if row is not None and row.order_id != order.id:
+    told = (order.id, received.amount.amount, received.amount.currency)
+    if row is not None and (row.order_id, row.captured, row.currency) != told:
         raise IdempotencyConflict(received.reference)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from digistore.catalog.service import products as catalog_rows
 from digistore.errors import AccessRequired, Forbidden, InvalidTransition, NotFound
 from digistore.fields import Input, Reason, checked
 from digistore.ids import id_text
@@ -86,10 +85,13 @@ class Conversation:
             Forbidden: the customer.
             InvalidTransition: it is not paid, or over.
         """
+        acting, found, by_staff = await self._visible(actor, request)
+        require_staff(by_staff=by_staff)
         assignee_id = await self._users.id_of(assignee)
         await self._users.acting(assignee_id)
 
-        async def work(tx: Transaction, acting: Acting, now: SupportRequest) -> None:
+        async def work(tx: Transaction) -> None:
+            now = await rows.load_request(tx, found.id)
             if now.state not in TALKS:
                 raise InvalidTransition("support request", now.state, SupportState.IN_PROGRESS)
             started = now.state is SupportState.OPEN
@@ -97,7 +99,8 @@ class Conversation:
             if (now.assignee_id, now.state) != (assignee_id, state):
                 await rows.change(tx, acting, "assign", now, assignee_id=assignee_id, state=state)
 
-        return await self._as_staff(actor, request, work)
+        await self._database.transact(work)
+        return await rows.load_request(self._database, found.id)
 
     async def start(self, actor: Actor, request: SupportRequestRef) -> SupportRequest:
         """Say that the work has begun; begun already, it stays.
@@ -169,19 +172,18 @@ class Conversation:
 
     # Within.
 
-    async def _sells(self, acting: Acting, request: SupportRequest) -> bool:
-        found = await catalog_rows.load_one(self._database, request.product_id)
-        return acting.sells(found.seller_id)
-
     async def _visible(
         self, actor: Actor, request: SupportRequestRef
     ) -> tuple[Acting, SupportRequest, bool]:
         acting = await self._users.acting(actor)
         ref = id_text("support request", request, SupportRequest)
+        whose = await rows.parties(self._database, ref)
+        if whose is None:
+            raise NotFound("support request", ref)
+        staff = acting.is_user(whose.assignee_id) or acting.sells(whose.seller_id)
+        if not (staff or acting.is_user(whose.customer_id)):
+            raise NotFound("support request", ref)
         found = await rows.load_request(self._database, ref)
-        staff = acting.is_user(found.assignee_id) or await self._sells(acting, found)
-        if not (staff or acting.is_user(found.customer_id)):
-            raise NotFound("support request", found.id)
         return acting, found, staff and not acting.is_user(found.customer_id)
 
     async def _as_staff(

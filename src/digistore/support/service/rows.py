@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Select, insert, or_, select, update
 
 from digistore.audit import Change, record
+from digistore.catalog.tables import products
 from digistore.database import AnyRow
 from digistore.entitlements.tables import purchased_products
 from digistore.errors import NotFound
@@ -81,6 +82,18 @@ def request_of(row: AnyRow, messages: Sequence[SupportMessage] = ()) -> SupportR
         on_hold=held and state in UNRESOLVED,
         money_back=row.outcome == Outcome.CLOSED,
         messages=tuple(messages),
+    )
+
+
+async def parties(reader: Database | Reader, request_id: str) -> AnyRow | None:
+    """Return who has to do with a request: its customer, its assignee, and who sells; or ``None``.
+
+    Nothing else is read of it before it is known who asks.
+    """
+    return await reader.first(
+        select(support_requests.c.customer_id, support_requests.c.assignee_id, products.c.seller_id)
+        .join(products, products.c.id == support_requests.c.product_id)
+        .where(support_requests.c.id == request_id)
     )
 
 

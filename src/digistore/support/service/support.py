@@ -266,7 +266,8 @@ class AsyncSupport(Conversation):
         """
         acting, found, by_staff = await self._visible(actor, request)
         require_staff(by_staff=by_staff)
-        if not (acting.is_operator or await self._sells(acting, found)):
+        whose = await rows.parties(self._database, found.id)
+        if whose is None or not acting.sells(whose.seller_id):
             raise Forbidden(
                 "only the product's seller or an operator may give money back",
                 reason="seller_needed",

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from digistore.fields import AsciiKey, Country, Line, Name, Reason, Ref, Text, Title
 from digistore.money import Money
 from digistore.paging import LARGEST_PAGE, LONGEST_CURSOR
+from digistore.tokens import LONGEST
 
 
 class Given(BaseModel):
@@ -90,7 +91,7 @@ class CheckoutInput(QuoteInput):
 
     gateway: Ref | None = None
     consents: tuple[ConsentInput, ...] = Field(default=(), max_length=10)
-    click: str | None = None
+    click: Annotated[str, Field(max_length=LONGEST)] | None = None
     idempotency_key: AsciiKey | None = None
     allow_repeat: bool = False
 
@@ -128,7 +129,7 @@ class SupportInput(Given):
     discount: Line | None = None
     billing: BillingInput | None = None
     consents: tuple[ConsentInput, ...] = Field(default=(), max_length=10)
-    click: str | None = None
+    click: Annotated[str, Field(max_length=LONGEST)] | None = None
     idempotency_key: AsciiKey | None = None
 
 

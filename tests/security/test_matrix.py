@@ -1,0 +1,109 @@
+"""A against B: every operation of the API, tried by everybody of two shops that stand apart.
+
+What each kind of actor may is the table of `tests/acceptance/test_who_may.py`, and a new operation
+without a row there fails. Here two shops have the same words: what is allowed to the people of
+one tells nothing of the other and changes nothing there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from digistore.errors import DigistoreError
+from tests.acceptance.test_who_may import ACTORS, ANSWERS, TABLE, Try
+from tests.security.telling import told
+from tests.security.twins import Twins
+
+PEOPLE = {
+    # who: whose column of the table, and what they must never hear of
+    "nobody": ("nobody", ("own", "others")),
+    "passer": ("stranger", ("own", "others")),
+    "stranger": ("stranger", ("others",)),  # who was given something in the first shop
+    "buyer": ("buyer", ("others",)),
+    "rival": ("stranger", ("own",)),
+    "seller": ("seller", ("others",)),
+    "former_seller": ("former_seller", ("others",)),
+    "other": ("other", ("own",)),
+}
+# The cell of the matrix in which each advisory's attack lies.
+ADVISED = {
+    ("orders.get", "rival"): "CVE-2019-7864",
+    ("orders.receipt", "rival"): "CVE-2019-7950",
+    ("payments.confirm", "rival"): "CVE-2026-2010",
+    ("orders.cancel", "rival"): "CVE-2026-46408",
+    ("orders.get", "nobody"): "CVE-2026-25757",
+    ("orders.receipt", "nobody"): "CVE-2026-22589",
+    ("payments.evidence", "nobody"): "CVE-2026-25758",
+    ("short_urls.disable", "nobody"): "CVE-2025-13930",
+}
+
+
+@pytest.fixture(scope="module", params=["Store", "AsyncStore"])
+def twins(request: pytest.FixtureRequest) -> Iterator[Twins]:
+    with Twins.in_colour(request.param) as made:
+        yield made
+
+
+def cases() -> Iterator[Any]:
+    for operation, (answers, act) in TABLE.items():
+        by_column = dict(zip(ACTORS, answers.split(), strict=True))
+        for who, (column, hidden) in PEOPLE.items():
+            answer, advised = ANSWERS[by_column[column]], ADVISED.get((operation, who), "")
+            name = f"{operation} by {who} {advised}".strip()
+            yield pytest.param(who, answer, hidden, act, id=name)
+
+
+@pytest.mark.parametrize(("who", "refusal", "hidden", "act"), list(cases()))
+def test_what_is_allowed_to_one_tells_and_changes_nothing_of_another(
+    twins: Twins, who: str, refusal: type[DigistoreError] | None, hidden: tuple[str, ...], act: Try
+) -> None:
+    twins.restore()
+    actor = twins.actor(who)
+    before = {side: twins.rows_of(side) for side in hidden} if refusal is None else {}
+    wrote = twins.changes
+    answer, error = _answer(twins, actor, act)
+    assert (None if error is None else type(error)) is refusal
+    assert error is None or twins.changes == wrote
+    for side in hidden:
+        assert twins.leaked(answer, side) == []
+        if refusal is None and twins.changes != wrote:
+            assert twins.rows_of(side) == before[side]
+
+
+OWN_PEOPLE = ("nobody", "stranger", "buyer", "seller", "former_seller")
+DIFFERS = {
+    "catalog.find": "every shop's window is shown to everybody",
+    "downloads.link": "a token is drawn anew",
+}
+"""Answers that are not the same again, and why."""
+
+
+@pytest.mark.parametrize("who", OWN_PEOPLE)
+@pytest.mark.parametrize(
+    "act",
+    [pytest.param(act, id=name) for name, (_, act) in TABLE.items() if name not in DIFFERS],
+)
+def test_CVE_2026_5600_no_answer_depends_on_the_other_shop(
+    twins: Twins, act: Try, who: str
+) -> None:
+    """Figures too: what is read is word for word what it was when there was no other shop."""
+    twins.restore()
+    actor = twins.actor(who)
+    wrote = twins.changes
+    answer, error = _answer(twins, actor, act)
+    if twins.changes != wrote:
+        return  # it writes, and the test above looks at what it wrote
+    said, kind = list(told(answer)), type(error)
+    twins.restore(alone=True)
+    answer, error = _answer(twins, twins.actor(who), act)
+    assert (list(told(answer)), type(error)) == (said, kind)
+
+
+def _answer(twins: Twins, actor: Any, act: Try) -> tuple[object, DigistoreError | None]:
+    try:
+        return act(twins, actor), None
+    except DigistoreError as error:
+        return str(error), error
