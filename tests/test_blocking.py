@@ -28,7 +28,7 @@ T = TypeVar("T")
 # Coroutines that slices ask of one another: api.md names them as no operation, so no host calls
 # them.  A public coroutine that is neither here nor in the blocking twin fails the test below.
 INTERNAL = {
-    "users": {"acting", "visitor", "id_of", "load_many", "recipient"},
+    "users": {"named", "acting", "visitor", "id_of", "load_many", "recipient"},
     "files": {"put", "attach", "check", "scan", "signs", "stored", "sweep"},
     "catalog": {"scan_again"},
     "short_urls": {"flush_clicks", "roll_up_due"},

@@ -15,7 +15,7 @@ from digistore.downloads import DownloadRequest, Stream
 from digistore.gateways.sandbox import SandboxGateway
 from digistore.store import THREADS
 from digistore.testing import FrozenClock, check_invariants
-from tests.conftest import SECRET, Shop
+from tests.conftest import SECRET, SQLITE, Shop
 from tests.downloads.fetching import ask, bought, fetched, refusal, sessions, token
 from tests.held import LONGEST, HeldStorage
 
@@ -88,11 +88,12 @@ def test_a_plan_that_is_held_keeps_what_it_reserved(shop_with: Callable[..., Sho
     assert fetched(shop, link)[0] == 200
 
 
+@SQLITE
 def test_what_a_busy_database_cannot_take_stays_owed(
     shop_with: Callable[..., Shop], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("digistore.database.engine.BUSY_TIMEOUT", 10)
-    monkeypatch.setattr("digistore.database.transaction.PATIENCE", 0)
+    monkeypatch.setattr("digistore.database.sqlite.BUSY_TIMEOUT", 10)
+    monkeypatch.setattr("digistore.database.database.PATIENCE", 0)
     shop = shop_with(download_limit=1)
     link = token(shop, bought(shop))
     for _ in range(3):
