@@ -22,7 +22,7 @@ from digistore.settings import Settings
 from digistore.testing import FrozenClock, check_invariants
 from digistore.users import User
 from tests import compiled
-from tests.extent import extent
+from tests.extent import extent, is_one_in
 from tests.past import connection_to
 from tests.postgres import VARIABLE, Wiped, postgres
 
@@ -196,6 +196,7 @@ def database_url(
 
 @pytest.fixture
 def open_store(
+    request: pytest.FixtureRequest,
     kind_of_store: str,
     database_url: str,
     tmp_path: Path,
@@ -225,9 +226,11 @@ def open_store(
     yield make
     for close in closers:
         close()
-    with Store.open(database_url, **common) as store:
-        check_invariants(store)
     loop.close()
+    # What a test leaves behind is the same on both; planning the checks takes PostgreSQL long.
+    if kind_of_store.startswith("SQLite") or is_one_in(extent(4, 1), request.node.nodeid):
+        with Store.open(database_url, **common) as store:
+            check_invariants(store)
 
 
 @pytest.fixture
