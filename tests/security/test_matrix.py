@@ -56,6 +56,18 @@ def cases() -> Iterator[Any]:
             yield pytest.param(who, answer, hidden, act, id=name)
 
 
+def test_the_shops_are_worth_comparing(twins: Twins) -> None:
+    twins.restore()
+    own, others = twins.private["own"], twins.private["others"]
+    assert {twins.buyer.id, twins.buyer.email, twins.paid.id, twins.paid.lines[0].id} <= own
+    assert {twins.purchase.id, twins.request.id, twins.action.id, twins.link.id} <= own
+    assert {twins.discount.id, twins.draft.id, twins.hidden.id, twins.seller.email} <= own
+    assert {twins.rival.id, twins.rival.email, twins.rival.name, twins.their_order.id} <= others
+    assert {twins.their_purchase.id, twins.their_request.id, twins.their_action.id} <= others
+    assert {"Their confession.", "Their secret plan", "THEIR-CODE", "their-link"} <= others
+    assert own.isdisjoint(others)
+
+
 @pytest.mark.parametrize(("who", "refusal", "hidden", "act"), list(cases()))
 def test_what_is_allowed_to_one_tells_and_changes_nothing_of_another(
     twins: Twins, who: str, refusal: type[DigistoreError] | None, hidden: tuple[str, ...], act: Try

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,9 +13,7 @@ from digistore.web.routing import Route
 from digistore.web.sandbox import ROUTES as SANDBOX
 from tests.security.mounted import Mounted, mounted
 
-READS = [
-    *(route for route in (*API, *PAGES, *SANDBOX) if route.method == "GET"),
-]
+READS = [route for route in (*API, *PAGES, *SANDBOX) if route.method == "GET"]
 WRITES = [route for route in (*API, *PAGES, *SANDBOX) if route.method == "POST"]
 LEAVES = {
     "short_link": {"digistore_clicks", "digistore_visitor_keys"},  # a visit
@@ -154,7 +153,7 @@ def test_A8_no_answer_is_kept_by_anything_between(web: Mounted, who: str) -> Non
     """What is personal and what is not: a cache that knows no users must not be asked to."""
     for route in web.routes:
         web.twins.restore()
-        given = {"json": {}} if route.method == "POST" else {}
+        given: dict[str, Any] = {"json": {}} if route.method == "POST" else {}
         answer = web.ask(route.method, web.path(route), who, **given)
         assert answer.headers["Cache-Control"] == "private, no-store", route.name
         if answer.content:

@@ -152,6 +152,7 @@ class Twins(World):
         """Put everything back, if anything was written; *alone* to where the other shop was not."""
         if alone:
             self.load(self.alone[0])
+            self.wrote = -1  # loading is no change that the database counts
         elif self.changes != self.wrote:
             self.put_back()
             self.wrote = self.changes
