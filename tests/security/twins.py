@@ -60,6 +60,7 @@ class Twins(World):
         self.saved: tuple[Saved, Provider] = (self.save(), self.provider())
         self.seen = self.digest()
         self.wrote = self.changes
+        self.first_rows = {side: self.rows_of(side) for side in self.private}
 
     def fill_other(self) -> None:
         """Make the other shop: the same in other words."""
