@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,9 +13,7 @@ from digistore.web.routing import Route
 from digistore.web.sandbox import ROUTES as SANDBOX
 from tests.security.mounted import Mounted, mounted
 
-READS = [
-    *(route for route in (*API, *PAGES, *SANDBOX) if route.method == "GET"),
-]
+READS = [route for route in (*API, *PAGES, *SANDBOX) if route.method == "GET"]
 WRITES = [route for route in (*API, *PAGES, *SANDBOX) if route.method == "POST"]
 LEAVES = {
     "short_link": {"digistore_clicks", "digistore_visitor_keys"},  # a visit
@@ -113,3 +112,52 @@ def test_A3_nobody_else_gets_anything_of_a_customer(web: Mounted, route: Route, 
         assert answer.status_code == 200
     if route.name not in LEAVES:
         assert web.twins.rows_of("own") == before
+
+
+WIDER = {
+    **dict.fromkeys(("fields", "include", "expand", "view", "format", "_method", "debug"), "all"),
+    **dict.fromkeys(("user", "user_id", "actor", "as", "role"), "operator"),
+    **dict.fromkeys(("next", "url", "return_url", "redirect", "to"), "https://evil.example"),
+}
+SAID = {
+    "X-HTTP-Method-Override": "DELETE",
+    "X-Debug": "1",
+    "X-Role": "operator",
+    "X-Original-URL": "/admin",
+    "X-Rewrite-URL": "/admin",
+    "Accept": "*/*;q=0.1",
+    "Origin": "https://evil.example",
+}
+
+
+@pytest.mark.parametrize("who", ["nobody", "buyer", "seller"])
+def test_X1_R2_nothing_that_is_added_to_a_request_changes_its_answer(
+    web: Mounted, who: str
+) -> None:
+    for route in web.routes:
+        if route.method != "GET":
+            continue
+        answers = []
+        for added in ({}, {"params": WIDER}, {"headers": SAID}):
+            web.twins.restore()
+            web.twins.clock.go(seconds=3)  # the throttle of the return page is over
+            answer = web.ask("GET", web.path(route), who, **added)
+            kept = {"content-type", "location", "cache-control", "content-disposition"}
+            told = {name: value for name, value in answer.headers.items() if name in kept}
+            answers.append((answer.status_code, answer.content, told))
+        assert answers == [answers[0]] * len(answers), route.name
+
+
+@pytest.mark.parametrize("who", ["nobody", "buyer", "rival"])
+def test_A8_no_answer_is_kept_by_anything_between(web: Mounted, who: str) -> None:
+    """What is personal and what is not: a cache that knows no users must not be asked to."""
+    for route in web.routes:
+        web.twins.restore()
+        given: dict[str, Any] = {"json": {}} if route.method == "POST" else {}
+        answer = web.ask(route.method, web.path(route), who, **given)
+        assert answer.headers["Cache-Control"] == "private, no-store", route.name
+        if answer.content:
+            assert answer.headers["X-Content-Type-Options"] == "nosniff", route.name
+            assert answer.headers["Referrer-Policy"] == "no-referrer", route.name
+        assert "Access-Control-Allow-Origin" not in answer.headers
+        assert "Set-Cookie" not in answer.headers

@@ -60,6 +60,7 @@ class Twins(World):
         self.saved: tuple[Saved, Provider] = (self.save(), self.provider())
         self.seen = self.digest()
         self.wrote = self.changes
+        self.first_rows = {side: self.rows_of(side) for side in self.private}
 
     def fill_other(self) -> None:
         """Make the other shop: the same in other words."""
@@ -152,6 +153,7 @@ class Twins(World):
         """Put everything back, if anything was written; *alone* to where the other shop was not."""
         if alone:
             self.load(self.alone[0])
+            self.wrote = -1  # loading is no change that the database counts
         elif self.changes != self.wrote:
             self.put_back()
             self.wrote = self.changes
