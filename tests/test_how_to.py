@@ -20,7 +20,10 @@ def database() -> Iterator[str]:
         yield url
 
 
-@pytest.mark.parametrize("page", ["embed", "postgresql", "receipts", "refund", "run-due"])
+PAGES_THAT_RUN = ["embed", "postgresql", "receipts", "refund", "run-due", "transactions"]
+
+
+@pytest.mark.parametrize("page", PAGES_THAT_RUN)
 def test_the_blocks_of_a_page_run(
     page: str, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -31,6 +34,8 @@ def test_the_blocks_of_a_page_run(
     assert blocks
     names: dict[str, Any] = {"__name__": page}
     exec(compile("\n".join(blocks), page, "exec"), names)  # noqa: S102 - that is the point
+    if "engine" in names:
+        names["engine"].dispose()
     for name in ("store", "test_store"):
         if name in names:
             names[name].close()

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from concurrent.futures import Executor
 from contextvars import ContextVar
-from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Protocol, TypeVar, cast
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,12 +28,21 @@ _host_loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar(
 )
 
 
-def run(coro: Coroutine[Any, Any, T]) -> T:
-    """Run *coro* to its end without an event loop.
+class Around(Protocol):
+    """Makes of each operation one that something is done before and after."""
+
+    def __call__(self, operation: Coroutine[Any, Any, T], /) -> Coroutine[Any, Any, T]:
+        """Return *operation* with what is around it."""
+
+
+def run(coro: Coroutine[Any, Any, T], around: Around | None = None) -> T:
+    """Run *coro*, with what is *around* it, to its end without an event loop.
 
     Raises:
         RuntimeError: it waits for something, so an async port was given to a blocking store.
     """
+    if around is not None:
+        coro = around(coro)
     token = _without_loop.set(True)
     try:
         coro.send(None)
@@ -71,9 +80,10 @@ async def _on_loop(coro: Coroutine[Any, Any, T]) -> T:
 class Blocking(Generic[A_co]):
     """A blocking view of an async service; its methods are made by :func:`blocking`."""
 
-    def __init__(self, service: A_co) -> None:
-        """Show *service* without an event loop."""
+    def __init__(self, service: A_co, around: Around | None = None) -> None:
+        """Show *service* without an event loop, with what is *around* each operation."""
         self._service = service
+        self._around = around
 
 
 def blocking(
@@ -82,7 +92,7 @@ def blocking(
     """Return the blocking twin of *method*: same name, signature and docstring."""
 
     def twin(self: Blocking[A], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return run(method(self._service, *args, **kwargs))
+        return run(method(self._service, *args, **kwargs), self._around)
 
     return functools.update_wrapper(twin, method)
 
@@ -131,9 +141,10 @@ class Pending(Awaitable[T]):
 class OnLoop:
     """A service whose operations are awaited on the host's loop itself."""
 
-    def __init__(self, service: object) -> None:
+    def __init__(self, service: object, around: Around | None = None) -> None:
         """Show the operations of *service*, which waits for its database without blocking."""
         self._service = service
+        self._around = around
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the service has
         """Return the operation *name*, to be awaited on the host's loop, or a property's value."""
@@ -150,7 +161,8 @@ class OnLoop:
         return operation
 
     async def _begin(self, operation: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        return await operation()
+        begun = operation()
+        return await (begun if self._around is None else self._around(begun))
 
 
 class InThread(OnLoop):
@@ -169,9 +181,9 @@ class InThread(OnLoop):
         return await loop.run_in_executor(self._pool, work)
 
 
-def on_loop(service: A) -> A:
+def on_loop(service: A, around: Around | None = None) -> A:
     """Return *service* for a host's loop that its database does not block."""
-    return cast("A", OnLoop(service))
+    return cast("A", OnLoop(service, around))
 
 
 def in_thread(service: A, pool: Executor) -> A:

@@ -31,6 +31,8 @@
     │  └─ MalformedEvent        400  signed, but not an event
     ├─ Busy                     503  database or storage; safe to repeat as it was
     ├─ DamagedFile              503  stored bytes are not what was published
+    ├─ InsideTransaction        500  not to be done while a transaction of the host's is open
+    ├─ TransactionFailed        500  the host's transaction has failed: roll it back
     └─ ConfigError                   only where a store or gateway is made
 """
 
@@ -339,6 +341,22 @@ class DamagedFile(DigistoreError):
     """Stored bytes are not what was published; they are never delivered."""
 
     code: ClassVar[str] = "damaged_file"
+
+
+class InsideTransaction(DigistoreError):
+    """This cannot be done while a transaction of the host's is open; nothing was written."""
+
+    code: ClassVar[str] = "inside_transaction"
+
+    def __init__(self, what: str, cure: str) -> None:
+        """Say *what* was about to be done, and the *cure*."""
+        super().__init__(f"{what} is not possible inside a transaction that is open: {cure}")
+
+
+class TransactionFailed(DigistoreError):
+    """The host's transaction has failed; only a rollback of it leads on."""
+
+    code: ClassVar[str] = "transaction_failed"
 
 
 class ConfigError(DigistoreError):

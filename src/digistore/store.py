@@ -6,13 +6,13 @@ import inspect
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from digistore.analytics import Analytics
-from digistore.blocking import in_thread, offload, on_loop, run
+from digistore.blocking import Around, in_thread, offload, on_loop, run
 from digistore.catalog import Catalog
 from digistore.clock import Clock, utc_now
-from digistore.database import Database
+from digistore.database import AwaitedHost, BlockingHost, Database, may_be_joined
 from digistore.doctor import DoctorReport
 from digistore.downloads import Downloads, Personaliser
 from digistore.entitlements import Entitlements
@@ -31,12 +31,19 @@ from digistore.users import Users
 from digistore.wiring import DueReport, Shop, make_shop
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-    from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.ext.asyncio import (
+        AsyncConnection,
+        AsyncEngine,
+        AsyncSession,
+        async_scoped_session,
+    )
+    from sqlalchemy.orm import Session, scoped_session
 
 
 E = TypeVar("E", bound=Event)
 S = TypeVar("S")
+A = TypeVar("A", bound="Store | AsyncStore")
 THREADS = 16
 
 
@@ -110,38 +117,39 @@ class Store:
         Raises:
             ConfigError: a database, folder, secret or gateway that cannot be used.
         """
-        store = cls.__new__(cls)
-        shop = make_shop(
-            Database.open(url, clock, schema=schema),
-            files,
-            gateways,
-            secret,
-            settings,
-            tax,
-            scanner,
-            personalisers,
+        return over(
+            cls,
+            make_shop(
+                Database.open(url, clock, schema=schema),
+                files,
+                gateways,
+                secret,
+                settings,
+                tax,
+                scanner,
+                personalisers,
+            ),
         )
-        store._begin(shop)  # noqa: SLF001  its own
-        return store
 
     def _begin(self, shop: Shop) -> None:
         if shop.database.awaited:
             raise ConfigError("Store takes a blocking engine; AsyncStore takes an AsyncEngine")
         self._shop = shop
-        self.users = Users(shop.users)
-        self.files = Files(shop.files)
-        self.catalog = Catalog(shop.catalog)
-        self.orders = Orders(shop.orders)
-        self.entitlements = Entitlements(shop.entitlements)
-        self.payments = Payments(shop.payments)
-        self.support = Support(shop.support)
-        self.downloads = Downloads(shop.downloads)
-        self.short_urls = ShortUrls(shop.short_urls)
-        self.analytics = Analytics(shop.analytics)
+        self._around = around = around_of(shop.database)
+        self.users = Users(shop.users, around)
+        self.files = Files(shop.files, around)
+        self.catalog = Catalog(shop.catalog, around)
+        self.orders = Orders(shop.orders, around)
+        self.entitlements = Entitlements(shop.entitlements, around)
+        self.payments = Payments(shop.payments, around)
+        self.support = Support(shop.support, around)
+        self.downloads = Downloads(shop.downloads, around)
+        self.short_urls = ShortUrls(shop.short_urls, around)
+        self.analytics = Analytics(shop.analytics, around)
 
     def migrate(self) -> None:
         """Bring the schema up to date; it is whole or unchanged, and may be run again."""
-        run(self._shop.migrate())
+        run(self._shop.migrate(), self._around)
 
     def check_schema(self) -> None:
         """Compare the schema with what this version needs.
@@ -149,11 +157,30 @@ class Store:
         Raises:
             ConfigError: they differ; the message names both and the command to run.
         """
-        run(self._shop.check_schema())
+        run(self._shop.check_schema(), self._around)
 
     def doctor(self) -> DoctorReport:
         """Check every promise that can be checked, by reading only."""
-        return run(self._shop.examine())
+        return run(self._shop.examine(), self._around)
+
+    def using(self, host: Connection | Session | scoped_session[Any]) -> Self:
+        """Return the same store inside the host's open transaction, for as long as that lasts.
+
+        Each operation is a savepoint on the host's connection: the host commits, or rolls back what
+        it has written as well; one that fails leaves the host's rows as they are. What is locked is
+        ``Busy`` at once. What calls a payment provider or writes files raises
+        ``InsideTransaction``, and has then written nothing.
+
+        Args:
+            host: a connection or session of SQLAlchemy, to the store's own database.
+
+        Raises:
+            ConfigError: something else; or, from an operation: SQLite without foreign keys, which
+                ``digistore.database.prepare_sqlite(engine)`` turns on, a connection that commits
+                each statement by itself, or one to another database.
+            TransactionFailed: from an operation: the host has to roll back first.
+        """
+        return over(type(self), self._shop.inside(BlockingHost(host)))
 
     def on(self, kind: type[E], handler: Handler[E], *, name: str) -> None:
         """Let *handler* take events of *kind*, after the commit, at least once, by ``run_due``.
@@ -162,6 +189,7 @@ class Store:
             Invalid: not an event type, or a name that has this type already.
             ConfigError: an async handler, which needs ``AsyncStore``.
         """
+        self._shop.database.refuse_inside("on")
         if inspect.iscoroutinefunction(handler):
             raise ConfigError("an async handler needs AsyncStore")
         self._shop.outbox.on(kind, handler, name)
@@ -172,10 +200,10 @@ class Store:
         Deliver events, send refunds of duplicates, reconcile, expire, close days, clean up. Call
         it after webhooks, or every minute.
         """
-        return run(self._shop.run_due(limit))
+        return run(self._shop.run_due(limit), self._around)
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Let go of connections; of a host's nothing is closed."""
         run(self._shop.close())
 
     def __enter__(self) -> Self:
@@ -246,19 +274,19 @@ class AsyncStore:
         Raises:
             ConfigError: a database, folder, secret or gateway that cannot be used.
         """
-        store = cls.__new__(cls)
-        shop = make_shop(
-            Database.open(url, clock, schema=schema, awaited=True),
-            files,
-            gateways,
-            secret,
-            settings,
-            tax,
-            scanner,
-            personalisers,
+        return over(
+            cls,
+            make_shop(
+                Database.open(url, clock, schema=schema, awaited=True),
+                files,
+                gateways,
+                secret,
+                settings,
+                tax,
+                scanner,
+                personalisers,
+            ),
         )
-        store._begin(shop)  # noqa: SLF001  its own
-        return store
 
     def _begin(self, shop: Shop) -> None:
         self._closed = False
@@ -292,6 +320,18 @@ class AsyncStore:
         """Check every promise that can be checked, by reading only."""
         return await self._whole.examine()
 
+    def using(self, host: AsyncConnection | AsyncSession | async_scoped_session[Any]) -> Self:
+        """Return the same store inside the host's open transaction: see :meth:`Store.using`.
+
+        Args:
+            host: an async connection or session of SQLAlchemy, of psycopg or aiosqlite; as all that
+                one connection does, operations are awaited one after the other.
+
+        Raises:
+            ConfigError, TransactionFailed: as :meth:`Store.using` says.
+        """
+        return over(type(self), self._shop.inside(AwaitedHost(host)))
+
     def on(self, kind: type[E], handler: Handler[E], *, name: str) -> None:
         """Let *handler*, async or not, take events of *kind*: see :meth:`Store.on`.
 
@@ -300,6 +340,7 @@ class AsyncStore:
         Raises:
             Invalid: not an event type, or a name that has this type already.
         """
+        self._shop.database.refuse_inside("on")
         self._shop.outbox.on(kind, handler, name)
 
     async def run_due(self, limit: int = 100) -> DueReport:
@@ -335,6 +376,18 @@ class AsyncStore:
         await self.close()
 
 
+def over(kind: type[A], shop: Shop) -> A:
+    """Return a store over a *shop* that is wired."""
+    store = kind.__new__(kind)
+    store._begin(shop)  # noqa: SLF001  its own
+    return store
+
+
+def around_of(database: Database) -> Around | None:
+    """Return what operations are wrapped in, if their transaction is, or may be, a host's."""
+    return database.around if may_be_joined(database) else None
+
+
 class _Show(Protocol):
     """Shows a service to a host's loop."""
 
@@ -347,6 +400,7 @@ def _shown(database: Database) -> tuple[ThreadPoolExecutor | None, _Show]:
     A database that blocks must not stop the loop: each operation runs whole in a thread.
     """
     if database.awaited:
-        return None, on_loop
+        around = around_of(database)
+        return None, lambda service: on_loop(service, around)
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="digistore")
     return pool, lambda service: in_thread(service, pool)

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, select
 from digistore.analytics import AsyncAnalytics
 from digistore.blocking import port
 from digistore.catalog import AsyncCatalog
-from digistore.database import AnyRow, Database
+from digistore.database import AnyRow, Database, Host, JoinedDatabase, may_be_joined
 from digistore.database.migrations import check_schema
 from digistore.doctor import Doctor, DoctorReport
 from digistore.downloads import AsyncDownloads, Personaliser
@@ -25,7 +25,9 @@ from digistore.entitlements.tables import purchased_products
 from digistore.errors import ConfigError
 from digistore.events import OrderPaid, RefundFailed, RefundSucceeded
 from digistore.files import AsyncFiles, BlobBackend, Capabilities, Scanner, open_backend
+from digistore.files.guarded import guarded as guarded_backend
 from digistore.gateways import Cap, GatewayProfile, PaymentGateway
+from digistore.gateways.guarded import guarded as guarded_gateway
 from digistore.orders import AsyncOrders
 from digistore.orders.kinds import Kind, LineKind
 from digistore.orders.moving import move_orders
@@ -91,47 +93,54 @@ class _Readers:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a shop works with besides its database, checked."""
+
+    backend: BlobBackend
+    gateways: Mapping[str, PaymentGateway]
+    secrets: Secrets
+    settings: Settings
+    tax: TaxCalculator
+    scanner: Scanner | None
+    personalisers: Mapping[str, Personaliser] | None
+
+
 class Shop:
     """All services of one store, made once, for either colour."""
 
-    def __init__(
-        self,
-        database: Database,
-        files: str | BlobBackend,
-        gateways: Sequence[PaymentGateway],
-        secret: str | Sequence[str],
-        settings: Settings,
-        tax: TaxCalculator,
-        scanner: Scanner | None = None,
-        personalisers: Mapping[str, Personaliser] | None = None,
-    ) -> None:
+    def __init__(self, database: Database, means: Means) -> None:
         """Wire every slice to those before it."""
-        _refuse_hooks(scanner, personalisers)
         self.database = database
-        self.settings = settings
-        self.gateways = _by_name(gateways, settings)
-        _refuse_two_taxes(self.gateways, tax)
-        secrets = Secrets(secret)
-        signer = secrets.signer("download")
-        self.users = AsyncUsers(database, secrets.signer("claim"))
-        backend = open_backend(files) if isinstance(files, str | os.PathLike) else files
-        _refuse_transport(backend, settings)
-        self.files = AsyncFiles(database, backend, settings, scanner)
+        self._means = means
+        self.settings = settings = means.settings
+        self.gateways = means.gateways
+        gateways, backend = _guarded(means, database)
+        signer = means.secrets.signer("download")
+        self.users = AsyncUsers(database, means.secrets.signer("claim"))
+        self.files = AsyncFiles(database, backend, settings, means.scanner)
         self.catalog = AsyncCatalog(
-            database, self.users, self.files, settings, _Readers(database), personalisers or ()
+            database,
+            self.users,
+            self.files,
+            settings,
+            _Readers(database),
+            means.personalisers or (),
         )
         kinds: dict[Kind, LineKind] = {Kind.PRODUCT: ProductLines(), Kind.SUPPORT: SupportLines()}
-        self.short_urls = AsyncShortUrls(database, self.users, settings, secrets.signer("click"))
+        self.short_urls = AsyncShortUrls(
+            database, self.users, settings, means.secrets.signer("click")
+        )
         read_click = self.short_urls.tokens.read
         settle = Settle(database, kinds, settings)
         self.orders = AsyncOrders(
-            database, self.users, self.gateways, kinds, settle, settings, tax, read_click
+            database, self.users, gateways, kinds, settle, settings, means.tax, read_click
         )
         self.entitlements = AsyncEntitlements(database, self.users, settle.ask_about_standby)
         self.payments = AsyncPayments(
             database,
             self.users,
-            self.gateways,
+            gateways,
             self.orders,
             settle,
             partial(downloads_of_order, database),
@@ -147,7 +156,13 @@ class Shop:
             self._refund,
         )
         self.downloads = AsyncDownloads(
-            database, self.users, self.entitlements, self.files, settings, signer, personalisers
+            database,
+            self.users,
+            self.entitlements,
+            self.files,
+            settings,
+            signer,
+            means.personalisers,
         )
         self.analytics = AsyncAnalytics(database, self.users)
         self.outbox = AsyncOutbox(database)
@@ -164,6 +179,12 @@ class Shop:
         self.users.claims.moves(MovePurchases(settle.ask_about_standby))
         self.users.claims.moves(move_requests)
 
+    def inside(self, host: Host) -> Shop:
+        """Wire the same shop in the transaction of *host*."""
+        # Clicks that wait would wait in what nobody keeps.
+        settings = self.settings.model_copy(update={"clicks": "direct"})
+        return Shop(JoinedDatabase(self.database, host), replace(self._means, settings=settings))
+
     async def _refund(self, actor: Actor, line_id: str, reason: str) -> Refund:
         return await self.payments.refund(actor, line_id, reason=reason)
 
@@ -177,6 +198,7 @@ class Shop:
 
     async def run_due(self, limit: int) -> DueReport:
         """Do one bounded round of all that must happen by itself."""
+        self.database.refuse_inside("run_due")
         reconciled = await self.payments.reconcile(limit=limit)
         closed_requests = await self.support.close_old(limit)
         # What has just been found is told in the same round.
@@ -203,16 +225,32 @@ class Shop:
 
     async def examine(self) -> DoctorReport:
         """Check every promise that can be checked."""
+        self.database.refuse_inside("doctor")
         report = await self.doctor.examine()
         return replace(report, warnings=(*report.warnings, *await self.files.signs()))
 
     async def close(self) -> None:
         """Write what waits; let go of gateways and database."""
+        if isinstance(self.database, JoinedDatabase):
+            return  # all of them are the store's own
         await self.short_urls.flush_clicks()
         await self.downloads.give_back()
         for gateway in self.gateways.values():
             await port(gateway.close())
         await self.database.close()
+
+
+def _guarded(means: Means, database: Database) -> tuple[Mapping[str, PaymentGateway], BlobBackend]:
+    """Have what leaves the database refuse to, while a transaction of the host's is open.
+
+    Here, and not in each operation, so that a new one cannot forget it.
+    """
+    if not may_be_joined(database):
+        return means.gateways, means.backend
+    calling = partial(database.refuse_inside, "a call to a payment provider")
+    writing = partial(database.refuse_inside, "writing a file")
+    gateways = {name: guarded_gateway(one, calling) for name, one in means.gateways.items()}
+    return gateways, guarded_backend(means.backend, writing)
 
 
 def _by_name(
@@ -297,16 +335,16 @@ def make_shop(
         ConfigError: a folder, secret or gateway that cannot be used.
     """
     try:
-        return Shop(
-            database,
-            files,
-            gateways,
-            secret,
-            _checked(settings),
-            tax or NoTax(),
-            scanner,
-            personalisers,
-        )
+        _refuse_hooks(scanner, personalisers)
+        decided = _checked(settings)
+        named = _by_name(gateways, decided)
+        calculator = tax or NoTax()
+        _refuse_two_taxes(named, calculator)
+        secrets = Secrets(secret)
+        backend = open_backend(files) if isinstance(files, str | os.PathLike) else files
+        _refuse_transport(backend, decided)
+        means = Means(backend, named, secrets, decided, calculator, scanner, personalisers)
+        return Shop(database, means)
     except BaseException:
         database.drop()
         raise

@@ -4,6 +4,8 @@ It must never know a business rule; a slice must never know which database this 
 """
 
 from digistore.database.database import Database
+from digistore.database.hosts import AwaitedHost, BlockingHost, Host
+from digistore.database.joined import JoinedDatabase, SharedDatabase, may_be_joined
 from digistore.database.lanes import AnyRow
 from digistore.database.sqlite import prepare_sqlite
 from digistore.database.statements import Prepared
@@ -11,10 +13,16 @@ from digistore.database.transaction import Reader, Record, Transaction
 
 __all__ = [
     "AnyRow",
+    "AwaitedHost",
+    "BlockingHost",
     "Database",
+    "Host",
+    "JoinedDatabase",
     "Prepared",
     "Reader",
     "Record",
+    "SharedDatabase",
     "Transaction",
+    "may_be_joined",
     "prepare_sqlite",
 ]

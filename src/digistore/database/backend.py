@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import URL, Connection
 
+    from digistore.database.lanes import Lane
     from digistore.database.retry import Fault
 
 
@@ -36,6 +37,29 @@ class Backend(Protocol):
 
     def committed(self, driver: Any) -> bool:  # noqa: ANN401  as above
         """Say whether a COMMIT that has just succeeded on *driver* can be relied on."""
+
+    async def elsewhere(self, lane: Lane, driver: Any, url: URL) -> bool:  # noqa: ANN401  as above
+        """Say whether *lane* visibly leads to another database than *url*."""
+
+    async def join(self, lane: Lane, driver: Any) -> str | None:  # noqa: ANN401  as above
+        """See to it that a transaction of the host's is open on *lane*, and can be relied on.
+
+        Returns:
+            What the end of an operation has to put back.
+
+        Raises:
+            ConfigError: its settings cannot be relied on.
+            TransactionFailed: it has failed.
+        """
+
+    async def part(self, lane: Lane, kept: str | None) -> None:
+        """Put back what `join` has changed on *lane*."""
+
+    def stuck(self, driver: Any) -> bool:  # noqa: ANN401  as above
+        """Say whether nothing goes on in a transaction but to roll back to a savepoint."""
+
+    def lost(self, driver: Any) -> bool:  # noqa: ANN401  as above
+        """Say whether the transaction that was open is gone as a whole, with its savepoints."""
 
     def prepare_schema(self, connection: Connection) -> None:
         """Make what tables stand in; from here on no other process changes it at the same time."""

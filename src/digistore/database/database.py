@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Executable
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+    from digistore.database.backend import Backend
     from digistore.database.lanes import AnyRow, Lane, Params
     from digistore.database.sources import Source
     from digistore.database.statements import Prepared
@@ -41,7 +42,7 @@ class Database:
         self.clock = clock
         self.url = source.url
         self._source = source
-        self._backend = source.backend
+        self._backend: Backend = source.backend
 
     @classmethod
     def open(
@@ -81,6 +82,27 @@ class Database:
         return self
 
     @property
+    def backend(self) -> Backend:
+        """What kind of database it is."""
+        return self._backend
+
+    @property
+    def joined(self) -> bool:
+        """Whether the transaction is a host's: then nothing in it may wait for others."""
+        return False
+
+    def refuse_inside(self, what: str) -> None:
+        """Refuse *what*, where the transaction is a host's.
+
+        Raises:
+            InsideTransaction: it is.
+        """
+
+    async def around(self, operation: Coroutine[Any, Any, T]) -> T:
+        """Run an operation of the store; its transactions are its own."""
+        return await operation
+
+    @property
     def errors(self) -> tuple[type[Exception], ...]:
         """What the database may raise that is none of our own errors."""
         return self._backend.errors
@@ -110,7 +132,7 @@ class Database:
             except self._backend.errors as error:
                 kind = self._backend.fault(error)
                 rivals += kind is Fault.UNIQUE and not attempt.unknown
-                _explain(kind, error)
+                explain(kind, error)
                 if kind is Fault.FINAL or rivals > 1:
                     raise
                 if kind is Fault.GONE:
@@ -193,7 +215,7 @@ class Database:
     async def _explain_reading(self, error: Exception, *, again: bool) -> None:
         """Raise in our own words what a reader has met; come back if it may try *again*."""
         kind = self._backend.fault(error)
-        _explain(kind, error)
+        explain(kind, error)
         if kind is Fault.GONE and again:
             await self._source.forget()
             return
@@ -282,7 +304,7 @@ class _Attempt(Generic[T]):
             raise Busy("the standby has not confirmed it; the call may be repeated as it was")
 
 
-def _explain(kind: Fault, error: BaseException) -> None:
+def explain(kind: Fault, error: BaseException) -> None:
     """Say in our own words what no repetition mends by itself."""
     if kind is Fault.TEXT:
         raise no_text() from None

@@ -6,17 +6,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import URL, Connection, Engine, create_engine, text
+from sqlalchemy import URL, Connection, Engine, Select, create_engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateSchema
 
 from digistore.database.retry import PATIENCE, Fault
-from digistore.errors import ConfigError
+from digistore.errors import ConfigError, TransactionFailed
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from digistore.database.lanes import Lane
 
 OLDEST = 14
 LOCK_TIMEOUT = 2000  # milliseconds
@@ -26,8 +28,9 @@ CONNECT_TIMEOUT = 5  # seconds; psycopg's least is 2
 # pg_advisory_xact_lock takes one number for all: this one is ours ("digistore" in base 36).
 SCHEMA_LOCK = 38_120_949_073_562
 
-_IDLE = 0  # libpq's transaction status: PQTRANS_IDLE
+_IDLE, _IN_ERROR, _UNKNOWN = 0, 3, 4  # libpq's transaction status: PQTRANS_...
 _LOST_REPLICATION = "01000"
+_SEARCH_PATH = "search_path"
 _HEARD: WeakKeyDictionary[Any, list[str]] = WeakKeyDictionary()
 
 _FAULTS = {
@@ -97,11 +100,51 @@ class PostgreSQL:
         heard.clear()
         return not doubted
 
+    async def elsewhere(self, lane: Lane, driver: Any, url: URL) -> bool:  # noqa: ANN401  psycopg's
+        """Compare the names: one server may be known by several addresses."""
+        return url.database is not None and driver.info.dbname != url.database
+
+    async def join(self, lane: Lane, driver: Any) -> str | None:  # noqa: ANN401  psycopg's
+        """Look where the schema's tables are, until the end of the operation."""
+        if self.stuck(driver):
+            raise TransactionFailed(
+                "a statement of this transaction has failed; roll it back, then begin again"
+            )
+        if driver.autocommit:
+            raise ConfigError(
+                "the connection commits each statement by itself (AUTOCOMMIT): "
+                "give one that has a transaction"
+            )
+        if self.schema is None:
+            return None
+        read = select(func.current_setting(_SEARCH_PATH).label("before"))
+        before: str = (await lane.rows(read))[0].before
+        await lane.rows(_look_in(self.schema))
+        return before
+
+    async def part(self, lane: Lane, kept: str | None) -> None:
+        """Look again where the host does."""
+        if kept is not None:
+            await lane.rows(_look_in(kept))
+
+    def stuck(self, driver: Any) -> bool:  # noqa: ANN401  psycopg's
+        """Ask libpq: after an error, all is refused."""
+        return bool(driver.info.transaction_status == _IN_ERROR)
+
+    def lost(self, driver: Any) -> bool:  # noqa: ANN401  psycopg's
+        """Ask libpq."""
+        return driver.closed or driver.info.transaction_status in {_IDLE, _UNKNOWN}
+
     def prepare_schema(self, connection: Connection) -> None:
         """Make the schema; from here on no other process changes it at the same time."""
         lock_schema(connection)
         if self.schema is not None:
             connection.execute(CreateSchema(self.schema, if_not_exists=True))
+
+
+def _look_in(search_path: str) -> Select[tuple[str]]:
+    """Look for tables there until the transaction ends."""
+    return select(func.set_config(_SEARCH_PATH, search_path, True))  # noqa: FBT003  PostgreSQL's own
 
 
 def lock_schema(connection: Connection) -> None:

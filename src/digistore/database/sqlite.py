@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -13,8 +15,15 @@ from sqlalchemy.pool import NullPool, Pool, QueuePool, StaticPool
 from digistore.database.retry import Fault
 from digistore.errors import ConfigError
 
+if TYPE_CHECKING:
+    from digistore.database.lanes import Lane
+
 OLDEST = (3, 37, 0)  # STRICT tables
 BUSY_TIMEOUT = 2000  # milliseconds
+NO_FOREIGN_KEYS = (
+    "SQLite enforces no foreign keys on this connection; call "
+    "digistore.database.prepare_sqlite(engine) once, before the engine's first connection"
+)
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _UNIQUE = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
@@ -63,8 +72,56 @@ class SQLite:
         """Trust it: the COMMIT has waited for the disk."""
         return True
 
+    async def elsewhere(self, lane: Lane, driver: Any, url: URL) -> bool:  # noqa: ANN401  as below
+        """Compare the files; of two in memory nothing can be seen."""
+        theirs = (await lane.say("PRAGMA database_list"))[0].file
+        return not _is_same(theirs, file_of(url))
+
+    async def join(self, lane: Lane, driver: Any) -> str | None:  # noqa: ANN401  as above
+        """Begin a transaction where the driver has not yet done so.
+
+        By default SQLAlchemy lets sqlite3 begin one, which it does not do before a SAVEPOINT: what
+        we write would be committed by itself, whatever the host does with its own.
+        """
+        found = await lane.say("PRAGMA foreign_keys")  # after it SQLAlchemy has begun, too
+        if found[0].foreign_keys != 1:
+            raise ConfigError(NO_FOREIGN_KEYS)
+        if not driver.in_transaction:
+            if driver.isolation_level is None or getattr(driver, "autocommit", -1) is True:
+                raise ConfigError(
+                    "the connection commits each statement by itself (AUTOCOMMIT): "
+                    "give one that has a transaction"
+                )
+            await lane.say(self.begin)
+        return None
+
+    async def part(self, lane: Lane, kept: str | None) -> None:
+        """Do nothing: nothing was changed."""
+
+    def stuck(self, driver: Any) -> bool:  # noqa: ANN401  as above
+        """Say no: what fails is undone by itself."""
+        return False
+
+    def lost(self, driver: Any) -> bool:  # noqa: ANN401  as above
+        """Ask the driver: of a full disk SQLite rolls the whole back."""
+        return not driver.in_transaction
+
     def prepare_schema(self, connection: Connection) -> None:
         """Do nothing: a file is there, and has one writer at a time."""
+
+
+def file_of(url: URL) -> str | None:
+    """Return the path of the file that *url* names, ``None`` if it names none."""
+    if is_memory(url):
+        return None
+    name = url.database or ""
+    return unquote(urlsplit(name).path) if name.startswith("file:") else name
+
+
+def _is_same(file: str, other: str | None) -> bool:
+    if not file or other is None:
+        return not file and other is None
+    return Path(other).exists() and Path(file).samefile(other)
 
 
 def is_memory(url: URL) -> bool:
@@ -150,9 +207,7 @@ def check_sqlite(connection: Connection) -> None:
         for name in ("foreign_keys", "journal_mode", "synchronous")
     }
     if found["foreign_keys"] != 1:
-        raise ConfigError(
-            "SQLite enforces no foreign keys; call digistore.database.prepare_sqlite(engine)"
-        )
+        raise ConfigError(NO_FOREIGN_KEYS)
     if found["journal_mode"] not in {"wal", "memory"}:
         raise ConfigError(
             f"SQLite's journal is {found['journal_mode']}; WAL is needed (no network disk)"

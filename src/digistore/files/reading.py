@@ -47,6 +47,7 @@ class Reading:
         Raises:
             Busy: database or storage cannot be used now; what was marked stays marked.
         """
+        self._database.refuse_inside("verify")
         kept = blobs.c.state != BlobState.DELETING
         counted = await self._database.first(select(func.count()).where(kept))
         total = counted[0] if counted else 0
@@ -186,7 +187,9 @@ class Reading:
 
     def _settle(self, row: StoredBlob, seen: Seen) -> None:
         """Note what a read has shown, and stop one that must not go on."""
-        if seen.verdict is Verdict.DAMAGED or self._is_due(row, seen):
+        # A stream may be read to its end long after the transaction that it was opened in.
+        noted = not self._database.joined
+        if noted and (seen.verdict is Verdict.DAMAGED or self._is_due(row, seen)):
             with suppress(Busy):  # whether the file is handed out does not hang on the note
                 run(_note(self._database.beside, row, seen))
         if seen.verdict is Verdict.UNREADABLE:

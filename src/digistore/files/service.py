@@ -83,6 +83,7 @@ class AsyncFiles(Reading):
         Raises:
             Busy: database or storage cannot be used now.
         """
+        self._database.refuse_inside("collect")
         collector = Collector(self._database, self._objects, self._settings)
         if dry_run:
             return await collector.look()

@@ -214,6 +214,7 @@ class AsyncPayments(Refunding):
             progress: called with the kind of work and how many of it are done.
             limit: at most so many of each kind in this run.
         """
+        self._database.refuse_inside("reconcile")
         return await self._reconciler.run(since, progress, limit)
 
     async def needing_action(

@@ -94,6 +94,8 @@ class Clicks:
 
         Repeated after a crash of the network, rows that are there already are left as they are.
         """
+        if self._database.joined:
+            return  # a host that rolls back would take all that wait with it
         if not self._flushing.acquire(blocking=False):
             if not everything:
                 return  # somebody is at it
@@ -151,7 +153,8 @@ class Clicks:
             await tx.put_many(_CLICK, rows)
 
         await self._database.transact(work, patience=PATIENCE)
-        if keys:  # only once they are committed: another process may have been faster
+        # Only once they are committed: another process may have been faster.
+        if keys and not self._database.joined:
             self._key = max(keys.items())
 
     async def _row(self, tx: Transaction, click: Click, keys: dict[int, bytes]) -> dict[str, Any]:
