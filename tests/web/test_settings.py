@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
@@ -22,7 +21,6 @@ from digistore.orders import Consent
 from digistore.web import WebSettings
 from digistore.web.messages import Request
 from digistore.web.site import checked_user
-from tests.conftest import SECRET
 from tests.web import hosts
 from tests.web.conftest import Web
 
@@ -145,40 +143,6 @@ def test_headers_without_end_are_refused(called: Web) -> None:
 def test_settings_are_checked_when_they_are_made(given: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         WebSettings(**given)
-
-
-@pytest.mark.parametrize(
-    ("given", "fits"),
-    [
-        ({"ENGINE": "django.db.backends.sqlite3", "NAME": "{folder}/site.db"}, True),
-        ({"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}, False),
-        ({"ENGINE": "django.db.backends.postgresql", "NAME": "shop"}, False),
-        ({}, False),
-    ],
-)
-def test_djangos_own_database_can_be_the_stores(
-    opened: Opened,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    given: dict[str, str],
-    fits: bool,
-) -> None:
-    hosts.django_app(opened(Store), None)
-    from django.conf import settings  # noqa: PLC0415  settings come first
-
-    from digistore.web.django import store as store_of_django  # noqa: PLC0415
-
-    named = {key: value.format(folder=tmp_path) for key, value in given.items()}
-    monkeypatch.setattr(settings, "DATABASES", {"default": named})
-    arguments: dict[str, Any] = {"files": "memory://", "gateways": [], "secret": SECRET}
-    if not fits:
-        with pytest.raises(ConfigError, match="SQLite file"):
-            store_of_django(**arguments)
-        return
-    with store_of_django(**arguments) as store:
-        store.migrate()
-        store.users.register("ann@example.com")
-    assert (tmp_path / "site.db").exists()
 
 
 GERMANY = {"name": "Ada", "country": "DE", "tax_id": "made up"}

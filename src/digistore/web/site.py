@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from pydantic import Field
 
+from digistore.blocking import Around, on_loop
 from digistore.clock import Clock
 from digistore.errors import ConfigError
 from digistore.fields import Input
 from digistore.gateways.sandbox import SandboxGateway
 from digistore.orders import Billing
 from digistore.orders.receipts.texts import ReceiptTexts
-from digistore.store import AsyncStore, Store
+from digistore.store import AsyncStore, Store, around_of
 from digistore.users import HostUser, User, UserRef
 from digistore.web.messages import Request
 from digistore.web.pages.texts import PageTexts
@@ -79,7 +81,9 @@ def blocking_site(store: object, settings: WebSettings | None) -> Site:
     """
     if not isinstance(store, Store):
         raise ConfigError("this host has no event loop: give it a Store, not an AsyncStore")
-    return _site(store, store._shop, settings)  # noqa: SLF001  the same services, to be run
+    shop = store._shop  # noqa: SLF001  the same services, to be run
+    around = around_of(shop.database)
+    return _site(store, shop if around is None else cast("Shop", _Within(shop, around)), settings)
 
 
 def async_site(store: object, settings: WebSettings | None) -> Site:
@@ -91,6 +95,20 @@ def async_site(store: object, settings: WebSettings | None) -> Site:
     if not isinstance(store, AsyncStore):
         raise ConfigError("this host has an event loop: give it an AsyncStore, not a Store")
     return _site(store, store, settings)
+
+
+class _Within:
+    """The services of a shop, with what is around each operation in a transaction of the host's."""
+
+    def __init__(self, shop: Shop, around: Around) -> None:
+        self._shop = shop
+        self._around = around
+
+    def __getattr__(self, name: str) -> object:
+        found = getattr(self._shop, name)
+        if inspect.iscoroutinefunction(found):
+            return getattr(on_loop(self._shop, self._around), name)
+        return on_loop(found, self._around)
 
 
 def _site(store: Store | AsyncStore, services: Services, settings: WebSettings | None) -> Site:

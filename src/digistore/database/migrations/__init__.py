@@ -6,6 +6,8 @@ host's own Alembic history.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -24,15 +26,47 @@ _HERE = Path(__file__).parent
 ONE_AT_A_TIME = Lock()  # of a process, whatever its databases: Alembic's state is global
 
 
+def bring(connection: Connection, to: str) -> None:
+    """Bring the schema to the revision *to*, if it is not there or beyond, for Django's migrations.
+
+    It happens inside the transaction that *connection* has open.
+    """
+    with _one_at_a_time(connection):
+        if (current(connection) or "") < to:  # they are numbered
+            from alembic import command  # noqa: PLC0415  see upgrade
+
+            command.upgrade(_config(connection), to)
+
+
+def take_back(connection: Connection, to: str | None) -> None:
+    """Bring the schema back to the revision *to*, or to nothing: what was in its tables is gone.
+
+    It happens inside the transaction that *connection* has open.
+    """
+    with _one_at_a_time(connection):
+        if (current(connection) or "") > (to or ""):
+            from alembic import command  # noqa: PLC0415  see upgrade
+
+            command.downgrade(_config(connection), to or "base")
+        if to is None:
+            connection.execute(text(f"DROP TABLE IF EXISTS {VERSION_TABLE}"))
+
+
+@contextmanager
+def _one_at_a_time(connection: Connection) -> Iterator[None]:
+    if connection.dialect.name == "postgresql":
+        lock_schema(connection)
+    with ONE_AT_A_TIME:
+        yield
+
+
 def migrate(connection: Connection) -> None:
     """Bring the schema to :data:`HEAD`, inside the transaction that *connection* has open.
 
     Raises:
         ConfigError: the database was made by a newer version.
     """
-    if connection.dialect.name == "postgresql":
-        lock_schema(connection)
-    with ONE_AT_A_TIME:
+    with _one_at_a_time(connection):
         upgrade(connection)
 
 
@@ -51,6 +85,11 @@ def upgrade(connection: Connection) -> None:
     from alembic import command  # noqa: PLC0415  half a second that only migrations pay
 
     command.upgrade(_config(connection), HEAD)
+
+
+def revisions() -> list[str]:
+    """Return the names of all revisions, the first first."""
+    return sorted(path.stem.partition("_")[0] for path in (_HERE / "versions").glob("dg*.py"))
 
 
 def current(connection: Connection) -> str | None:

@@ -6,48 +6,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from digistore.errors import ConfigError
+from digistore.clock import Clock, utc_now
+from digistore.downloads import Personaliser
+from digistore.files import BlobBackend, Scanner
 from digistore.gateways import PaymentGateway
+from digistore.orders.tax import TaxCalculator
 from digistore.settings import Settings
-from digistore.store import Store
-
-SQLITE = "django.db.backends.sqlite3"
+from digistore.store import Store, over
+from digistore.wiring import make_shop
 
 
 def store(
     *,
-    files: str,
+    files: str | BlobBackend,
     gateways: Sequence[PaymentGateway],
     secret: str | Sequence[str],
     settings: Settings | None = None,
+    tax: TaxCalculator | None = None,
+    scanner: Scanner | None = None,
+    personalisers: Mapping[str, Personaliser] | None = None,
+    clock: Clock = utc_now,
     database: str = "default",
 ) -> Store:
-    """Open a store in the SQLite file of Django's own database.
+    """Open a store on Django's own connection: SQLite, or PostgreSQL through psycopg 3.
 
-    It has connections of its own there, with its own settings: what Django rolls back does not
-    take the store's rows with it. The other arguments are those of ``Store.open``.
+    Inside ``atomic()`` each operation is a savepoint of Django's transaction, which takes its rows
+    with it when it is rolled back, as a ``TestCase`` does; what calls a payment provider or writes
+    files raises ``InsideTransaction`` there. Elsewhere operations have their own transactions, on
+    the same connection. The other arguments are those of ``Store.open``.
 
     Args:
         files: where the files are, such as ``file://./shop-files``.
         gateways: how customers pay.
         secret: at least 32 characters, or a list for rotation, newest first.
         settings: what the host decides.
+        tax: who works tax out.
+        scanner: who looks at files before they are sold.
+        personalisers: who makes a file of each buyer's own.
+        clock: returns the time in UTC.
         database: which of ``DATABASES``.
 
     Raises:
-        ConfigError: that database is not in a SQLite file, or ``Store.open`` refuses.
+        ConfigError: that database is neither, or ``Store.open`` refuses the rest.
     """
-    from django.conf import settings as of_django  # noqa: PLC0415  only where they are configured
+    from digistore.web.django.connection import shared_database  # noqa: PLC0415  settings come first
 
-    given = of_django.DATABASES.get(database, {})
-    name = str(given.get("NAME") or "")
-    if given.get("ENGINE") != SQLITE or not name or ":memory:" in name or "mode=memory" in name:
-        raise ConfigError(
-            f'DATABASES["{database}"] is not in a SQLite file; open a database of its own by '
-            "Store.open(...)"
-        )
-    return Store.open(
-        f"sqlite:///{name}", files=files, gateways=gateways, secret=secret, settings=settings
+    return over(
+        Store,
+        make_shop(
+            shared_database(database, clock),
+            files,
+            gateways,
+            secret,
+            settings,
+            tax,
+            scanner,
+            personalisers,
+        ),
     )

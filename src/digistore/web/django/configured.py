@@ -26,6 +26,19 @@ def host_user(request: HttpRequest) -> HostUser | None:
     return HostUser(str(user.pk), email=email or None, name=name or None)
 
 
+def store_of_settings() -> object:
+    """Return the store that the settings name.
+
+    Raises:
+        ConfigError: they name none.
+    """
+    given = _given()
+    if "store" not in given:
+        raise ConfigError('name your store: DIGISTORE = {"store": "shop.wiring.store"}')
+    store = _named(given["store"], "store")
+    return store() if callable(store) else store
+
+
 @cache
 def site_of_settings() -> Site:
     """Return the store that the settings name, mounted.
@@ -33,14 +46,11 @@ def site_of_settings() -> Site:
     Raises:
         ConfigError: they name none, or what they name cannot be used.
     """
-    given = _given()
-    if "store" not in given:
-        raise ConfigError('name your store: DIGISTORE = {"store": "shop.wiring.store"}')
-    store = _named(given["store"], "store")
+    store, given = store_of_settings(), _given()
     web = _named(given["settings"], "settings") if "settings" in given else None
     if web is not None and not isinstance(web, WebSettings):
         raise ConfigError('DIGISTORE["settings"] is or names a digistore.web.WebSettings')
-    return blocking_site(store() if callable(store) else store, web)
+    return blocking_site(store, web)
 
 
 def user_of_settings() -> Callable[..., object]:

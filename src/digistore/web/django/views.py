@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from django.core.exceptions import RequestDataTooBig
 from django.core.handlers.asgi import ASGIRequest
-from django.db import transaction
+from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import get_token
@@ -50,7 +50,9 @@ def _view(site: Site, together: Sequence[Route], user: Callable[..., object]) ->
         return _native(response, in_loop=isinstance(native, ASGIRequest))
 
     # An operation that calls a provider must not wait in a transaction of the host's.
-    whole = transaction.non_atomic_requests(view)
+    whole: View = view
+    for alias in connections:
+        whole = transaction.non_atomic_requests(using=alias)(whole)
     return csrf_exempt(whole) if together[0].open_to_all else whole
 
 
