@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, inspect, text
 
 from digistore.database.postgresql import lock_schema
+from digistore.database.types import metadata
 from digistore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -74,9 +75,13 @@ def upgrade(connection: Connection) -> None:
     """Do it; whoever calls this lets one upgrade run at a time, by both locks.
 
     Raises:
-        ConfigError: the database was made by a newer version.
+        ConfigError: the database was made by a newer version, or its tables are behind and in a
+            history of the host's own.
     """
     found = current(connection)
+    if found is None and _is_of_a_host(connection):
+        _check_tables(connection)
+        return
     if found not in {None, HEAD}:
         raise ConfigError(
             f"the database is at revision {found}, which this version does not know; "
@@ -108,12 +113,42 @@ def check_schema(connection: Connection) -> None:
     found = current(connection)
     if found == HEAD:
         return
+    if found is None and _is_of_a_host(connection):
+        _check_tables(connection)
+        return
     shown = connection.engine.url.render_as_string(hide_password=True)
     message = (
         f"the database is at revision {found or 'none'}, {HEAD} is needed: "
         f"run store.migrate(), or: digistore migrate {shown}"
     )
     raise ConfigError(message)
+
+
+def _is_of_a_host(connection: Connection) -> bool:
+    """Say whether our tables are there without our history: Alembic of the host's has made them."""
+    return inspect(connection).has_table(next(iter(metadata.tables)))
+
+
+def _check_tables(connection: Connection) -> None:
+    """Look for all tables and columns, as the host's history does not say which revision it is at.
+
+    Raises:
+        ConfigError: some are not there.
+    """
+    inspector = inspect(connection)
+    found = {
+        (table, column["name"])
+        for (_, table), columns in inspector.get_multi_columns().items()
+        for column in columns
+    }
+    needed = {(table.name, column.name) for table in metadata.sorted_tables for column in table.c}
+    missing = sorted(".".join(one) for one in needed - found)
+    if missing:
+        raise ConfigError(
+            f"{missing[0]} is not in the database, nor are {len(missing) - 1} other columns that "
+            f"revision {HEAD} has: its tables are in a history of your own, "
+            "run: alembic upgrade heads"
+        )
 
 
 def include_name(name: str | None, kind: str, _parents: object) -> bool:
