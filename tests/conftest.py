@@ -22,9 +22,10 @@ from digistore.settings import Settings
 from digistore.testing import FrozenClock, check_invariants
 from digistore.users import User
 from tests import compiled
-from tests.extent import extent, is_one_in
+from tests.extent import WHOLE, extent, is_one_in
 from tests.past import connection_to
 from tests.postgres import VARIABLE, Wiped, postgres
+from tests.races import KINDS, Race, racing, table
 
 compiled.share()
 settings.register_profile("extent", max_examples=extent(40, 100))
@@ -59,6 +60,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     return f"PostgreSQL: {config.stash.get(FOUND, os.environ[VARIABLE])}"
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say of each race how often it was run and how it went, where all are run."""
+    lines = table(
+        [one for some in terminalreporter.stats.values() for one in some if hasattr(one, "when")]
+    )
+    if WHOLE and lines:
+        terminalreporter.section("races")
+        terminalreporter.write("\n".join([*lines, ""]))
 
 
 @pytest.fixture(scope="session")
@@ -250,3 +261,26 @@ def shop_with(
 ) -> Callable[..., Shop]:
     """A shop with settings of its own: ``shop_with(duplicates="ask")``."""
     return lambda **settings: Shop(open_store(settings=Settings(**settings)), sandbox, clock)
+
+
+@pytest.fixture(params=KINDS)
+def race(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    template: Path,
+    tmp_path: Path,
+    clock: FrozenClock,
+    sandbox: SandboxGateway,
+) -> Iterator[Race]:
+    """Rivals on a database of their own, which must be sound when all is over."""
+    if request.param.startswith("PostgreSQL"):
+        url = str(request.getfixturevalue("wiped").wipe())
+    else:
+        url = f"sqlite:///{shutil.copy(template, tmp_path / 'race.db')}"
+    with racing(request.param, url, tmp_path, clock, sandbox) as found:
+        monkeypatch.setattr("digistore.database.database.offload", found.offload)
+        yield found
+        check_invariants(found.store)
+        figures = (request.param, found.rounds, found.errors, found.retries)
+        request.node.user_properties.append(("race", figures))
+        assert found.errors == 0

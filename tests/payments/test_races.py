@@ -1,72 +1,50 @@
-"""Two and eight at once, on a file, through the public API: one purchase, no money lost, no error.
+"""Two and eight at once, through the public API: one purchase, no money lost, no error.
 
-Each race is run many times, by the threads of one store and by two stores on one file. What a
-loser may be told is a business error that is named at the race; nothing else comes through.
+Each race is run many times, by threads and by tasks, on SQLite and on PostgreSQL. What a loser may
+be told is a business error that is named at the race; nothing else comes through.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
-from threading import Barrier
 from typing import Any
 
 import pytest
 
 from digistore import Money, Store
 from digistore.catalog import Product
-from digistore.errors import DigistoreError, InvalidTransition, NotRefundable, PaymentInFlight
-from digistore.gateways.sandbox import SandboxGateway
+from digistore.errors import InvalidTransition, NotRefundable, PaymentInFlight
 from digistore.gateways.sandbox.controls import SignedEvent
 from digistore.orders import Checkout
 from digistore.payments import WebhookOutcome
-from digistore.testing import FrozenClock, check_invariants
+from digistore.testing import FrozenClock
 from digistore.users import User
-from tests.conftest import RETURN, SECRET, Shop
+from tests.conftest import RETURN, Shop
 from tests.extent import extent
+from tests.races import MANY, Race
 
 pytestmark = pytest.mark.long
 
-ROUNDS = extent(8, 100)
-FEWER = extent(3, 25)  # of what is close to another race, or is run by eight threads
-MANY = 8
+ROUNDS = extent(8, 150)
+FEWER = extent(3, 150)  # of what is close to another race, or is run by eight
 PRICE = Money("29.00", "USD")
 PART = Money("20.00", "USD")
 
 
 class Rivals(Shop):
-    """A shop whose operations are run at once, by the threads of one store or of two."""
+    """A shop whose operations are run at once."""
 
-    def __init__(
-        self, stores: Sequence[Store], sandbox: SandboxGateway, clock: FrozenClock
-    ) -> None:
-        super().__init__(stores[0], sandbox, clock)
-        self.stores = stores
+    def __init__(self, race: Race, clock: FrozenClock) -> None:
+        super().__init__(race.store, race.sandbox, clock)
+        self.at_once = race.at_once
         self.book = self.product("Book", PRICE)
         self.course = self.product("Course", Money("15.00", "USD"))
-        self.pool = ThreadPoolExecutor(MANY)
         self.buyers = 0
 
     def new_buyer(self) -> User:
         self.buyers += 1
         return self.store.users.register(f"buyer{self.buyers}@example.com")
-
-    def at_once(self, *works: Callable[[Store], Any]) -> list[Any]:
-        """Run *works* in threads that begin together; an error of ours is an answer too."""
-        together = Barrier(len(works))
-
-        def begin(number: int) -> Any:
-            store = self.stores[number % len(self.stores)]
-            together.wait()
-            try:
-                return works[number](store)
-            except DigistoreError as error:
-                return error
-
-        return list(self.pool.map(begin, range(len(works))))
 
     # What is run.
 
@@ -102,28 +80,9 @@ class Rivals(Shop):
         return sum(one.money.amount for one in told if one.state in {"pending", "succeeded"})
 
 
-@pytest.fixture(params=[1, 2], ids=["one store", "two stores"])
-def rivals(request: pytest.FixtureRequest, template: Path, tmp_path: Path) -> Iterator[Rivals]:
-    path = tmp_path / "shop.db"
-    shutil.copy(template, path)
-    clock = FrozenClock()
-    sandbox = SandboxGateway(clock=clock)
-    stores = [
-        Store.open(
-            f"sqlite:///{path}",
-            files=f"file://{tmp_path}/files",
-            gateways=[sandbox],
-            secret=SECRET,
-            clock=clock,
-        )
-        for _ in range(request.param)
-    ]
-    rivals = Rivals(stores, sandbox, clock)
-    yield rivals
-    rivals.pool.shutdown()
-    check_invariants(stores[0])
-    for store in stores:
-        store.close()
+@pytest.fixture
+def rivals(race: Race, clock: FrozenClock) -> Rivals:
+    return Rivals(race, clock)
 
 
 def statuses(outcomes: Sequence[Any]) -> set[int]:

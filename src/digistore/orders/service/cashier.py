@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from digistore.settings import Settings
     from digistore.users import AsyncUsers
 
-ROUNDS = 4  # of ending older open orders before a new one begins
+ROUNDS = 20  # each rival that comes in between places its own order once and is done
 
 
 class Terms(Input):

@@ -100,11 +100,12 @@ async def place(tx: Transaction, wish: Wish, kinds: Mapping[Kind, LineKind]) -> 
         Unusable: nothing is left of the discount.
         Blocked: other open orders of these products.
     """
+    merged = await _lock_people(tx, wish)
     known = await _same_key(tx, wish) or await _same_content(tx, wish)
     if known is not None:
         await _sent_by(tx, known, wish)
         return known, False
-    await _refuse_merged(tx, wish)
+    _refuse_merged(wish, merged)
     for draft in wish.drafts:
         await kinds[draft.kind].admit(tx, wish.buyer_id, draft)
         if draft.kind is Kind.PRODUCT:
@@ -115,20 +116,29 @@ async def place(tx: Transaction, wish: Wish, kinds: Mapping[Kind, LineKind]) -> 
     return await _write(tx, wish), True
 
 
-async def _refuse_merged(tx: Transaction, wish: Wish) -> None:
-    """Refuse guests that somebody has claimed since the call began; a claim waits for the others.
+async def _lock_people(tx: Transaction, wish: Wish) -> set[str]:
+    """Let checkouts for the same people, and claims of guests, wait for each other.
 
-    Raises:
-        Forbidden: the buyer is one.
-        Invalid: the beneficiary is one.
+    Else the second of two clicks could miss the first one's order as the same, and then meet it
+    as one that is in the way. Returns those that somebody has claimed since the call began.
     """
     people = {wish.buyer_id, *(draft.beneficiary_id for draft in wish.drafts)}
     rows = await tx.rows(
         select(users.c.id, users.c.merged_into)
         .where(users.c.id.in_(sorted(people)))
-        .with_for_update(read=True)
+        .order_by(users.c.id)
+        .with_for_update(key_share=True)
     )
-    merged = {row.id for row in rows if row.merged_into is not None}
+    return {row.id for row in rows if row.merged_into is not None}
+
+
+def _refuse_merged(wish: Wish, merged: set[str]) -> None:
+    """Refuse guests that were claimed.
+
+    Raises:
+        Forbidden: the buyer is one.
+        Invalid: the beneficiary is one.
+    """
     if wish.buyer_id in merged:
         raise Forbidden("this user may no longer act", reason="user_disabled")
     if merged:
