@@ -14,10 +14,11 @@ from sqlalchemy import create_engine, event, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
 
+from digistore.audit import Change, record
 from digistore.blocking import run
 from digistore.database import Database, Transaction
 from digistore.database.retry import ATTEMPTS
-from digistore.errors import Busy, Invalid
+from digistore.errors import AlreadyExists, Busy, Invalid
 from digistore.outbox.tables import rounds
 from digistore.testing import FrozenClock
 from digistore.users.tables import users
@@ -100,7 +101,7 @@ def test_a_conflict_is_repeated_as_a_whole(shelf: Colour, state: str) -> None:
     assert shelf.names() == ["once"]
 
 
-@pytest.mark.parametrize("state", ["08006", "57P01", "57P03", "25006"])
+@pytest.mark.parametrize("state", ["08006", "57P01", "57P03", "57P05", "25P03", "25006"])
 def test_a_server_that_goes_is_asked_again_on_a_new_connection(shelf: Colour, state: str) -> None:
     work = Counted(state, 1)
     assert shelf.transact(work) == 2
@@ -283,6 +284,79 @@ def test_a_commit_without_an_answer_is_done_once_and_told_once(shelf: Colour, mo
     (row,) = shelf.do(shelf.database.rows(select(users.c.id)))
     assert set(done) == {row.id}
     assert told == f"{row.id} {1 if moment == 'after' else 2}"
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_commit_without_an_answer_that_drew_no_id_is_known_by_its_audit_row(
+    shelf: Colour, moment: str
+) -> None:
+    shelf.transact(lambda tx: tx.rows(note("counter")))
+    done = []
+
+    async def work(tx: Transaction) -> int:
+        row = await tx.first(update(rounds).values(runs=rounds.c.runs + 1).returning(rounds.c.runs))
+        assert row is not None
+        await record(tx, "system", "counting", [Change("rounds", "counter", row.runs - 1)])
+        done.append(row.runs)
+        return int(row.runs)
+
+    with Cut(shelf, moment):
+        assert shelf.transact(work) == 2
+    assert done == ([2] if moment == "after" else [2, 2])
+    assert shelf.do(shelf.database.first(select(rounds.c.runs))).runs == 2
+
+
+def test_a_repetition_that_meets_what_the_first_time_has_done_late_is_not_refused(
+    shelf: Colour,
+) -> None:
+    """The server may still be busy with a COMMIT whose client has gone and comes again."""
+    late = create_engine(shelf.url, poolclass=NullPool)
+    times = []
+
+    async def work(tx: Transaction) -> str:
+        user_id = tx.new_id("usr")
+        times.append(user_id)
+        if len(times) == 1:
+            await tx.rows(person(user_id, tx))
+            return "made"
+        with late.begin() as connection:
+            connection.execute(person(user_id, tx))
+        raise AlreadyExists("user", "the same")
+
+    with Cut(shelf, "before"):
+        assert shelf.transact(work) == "made"
+    assert len(shelf.do(shelf.database.rows(select(users.c.id)))) == 1
+
+
+def test_what_refuses_a_repetition_by_right_is_told(shelf: Colour) -> None:
+    times = []
+
+    async def work(tx: Transaction) -> None:
+        times.append(tx.new_id("usr"))
+        if len(times) > 1:
+            raise AlreadyExists("user", "somebody else")
+        await tx.rows(person(times[0], tx))
+
+    with Cut(shelf, "before"), pytest.raises(AlreadyExists):
+        shelf.transact(work)
+    assert shelf.do(shelf.database.rows(select(users.c.id))) == []
+
+
+def test_what_is_found_after_a_lost_commit_is_waited_for_at_the_standby(shelf: Colour) -> None:
+    """It may have been cut while it waited; the log up to there is confirmed by a later one."""
+    said: list[str] = []
+
+    def listen(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        said.append(statement)
+
+    async def work(tx: Transaction) -> None:
+        await tx.rows(person(tx.new_id("usr"), tx))
+
+    event.listen(shelf.database.engine, "before_cursor_execute", listen)
+    with Cut(shelf, "after"):
+        shelf.transact(work)
+    assert said[-3].startswith("BEGIN")
+    assert said[-2:] == [shelf.database._backend.later, "COMMIT"]
 
 
 def test_a_commit_that_the_standby_may_not_have_is_not_acknowledged(shelf: Colour) -> None:

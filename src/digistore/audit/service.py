@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, tuple_
+from sqlalchemy import Select, insert, literal_column, select, tuple_
 
 from digistore.audit.tables import audit
 from digistore.canonical import canonical_sha256
@@ -52,7 +52,13 @@ async def record(tx: Transaction, actor: str, cause: str, changes: Sequence[Chan
                 "previous": previous,
             }
         )
+        tx.leave(_row(key, digests[key]))
     await tx.rows(insert(audit), rows)
+
+
+def _row(key: tuple[str, str, int], digest: bytes) -> Select[Any]:
+    """Select a row by its content: of two changes to one version it tells which one came about."""
+    return select(literal_column("1")).where(tuple_(*_KEY) == key, audit.c.digest == digest)
 
 
 def digest_of(

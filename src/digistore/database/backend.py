@@ -23,6 +23,10 @@ class Backend(Protocol):
         """What begins several reads at one moment."""
 
     @property
+    def later(self) -> str:
+        """What makes a COMMIT wait until all earlier ones are as safe as it will be itself."""
+
+    @property
     def errors(self) -> tuple[type[Exception], ...]:
         """What is raised by the driver, wrapped by SQLAlchemy or not."""
 

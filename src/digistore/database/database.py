@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
@@ -15,7 +14,7 @@ from digistore.blocking import offload
 from digistore.clock import Clock
 from digistore.database.migrations import ONE_AT_A_TIME, upgrade
 from digistore.database.opening import open_url, use_engine
-from digistore.database.retry import ATTEMPTS, PATIENCE, Fault
+from digistore.database.retry import ATTEMPTS, PATIENCE, Fault, pause
 from digistore.database.sources import AwaitedSource
 from digistore.database.statements import no_text
 from digistore.database.transaction import Reader, Transaction
@@ -113,7 +112,7 @@ class Database:
         """Run *work* in one transaction, and again as a whole where the database asks for it.
 
         A connection that is lost during COMMIT leaves it unknown whether all is done or nothing:
-        then the ids that this transaction has drawn, which no other can have, tell.
+        then rows that no other transaction writes tell, by the ids it has drawn and what it left.
 
         Args:
             work: touches the transaction and nothing else: no gateway, file or hook.
@@ -126,7 +125,7 @@ class Database:
         begun, rivals = time.monotonic(), 0
         for number in range(1, ATTEMPTS + 1):
             try:
-                if attempt.unknown and await self._holds(attempt.ids):
+                if attempt.unknown and await self._done(attempt):
                     return attempt.result
                 return await attempt.run(self._source)
             except self._backend.errors as error:
@@ -137,21 +136,28 @@ class Database:
                     raise
                 if kind is Fault.GONE:
                     await self._source.forget()
-                late = time.monotonic() - begun > PATIENCE
-                if number == ATTEMPTS or late or patience is not None:
+                left = begun + PATIENCE - time.monotonic()
+                if number == ATTEMPTS or left < 0 or patience is not None:
                     raise Busy(
                         "the database is busy; the call may be repeated as it was"
                     ) from error
-            await offload(time.sleep, secrets.randbelow(1000) / 1e5 * 2**number)
+            except Exception:
+                # What refuses the repetition may be what the first time has done, late.
+                if attempt.unknown and await self._done(attempt):
+                    return attempt.result
+                raise
+            await offload(time.sleep, min(left, pause(kind, number)))
         raise AssertionError
 
-    async def _holds(self, ids: Sequence[str]) -> bool:
-        """Say whether any row has one of these *ids*."""
-        named = [table for table in metadata.sorted_tables if "id" in table.primary_key.columns]
-        asked: list[Select[Any]] = [
-            select(literal_column("1")).where(table.c.id.in_(ids)) for table in named
-        ]
-        return bool(ids) and await self.first(union_all(*asked).limit(1)) is not None
+    async def _done(self, attempt: _Attempt[Any]) -> bool:
+        """Say whether a transaction whose COMMIT got no answer is done, and durably so."""
+        asked = attempt.traces()
+        if not asked or await self.first(union_all(*asked).limit(1)) is None:
+            return False
+        # That COMMIT may have been cut while it waited for the standby; a later one waits for both.
+        later = self._backend.later
+        await _Attempt(lambda tx: tx.say(later), attempt.now, None).run(self._source)
+        return True
 
     async def read(self, work: Callable[[Reader], Awaitable[T]]) -> T:
         """Run several reads at one moment, in one transaction that writes nothing.
@@ -265,10 +271,19 @@ class _Attempt(Generic[T]):
         patience: float | None,
     ) -> None:
         self._work = work
-        self._now = now
         self._patience = patience
-        self.ids: list[str] = []
+        self._ids: list[str] = []
+        self._left: list[Select[Any]] = []
+        self.now = now
         self.unknown = False  # whether a COMMIT has got no answer
+
+    def traces(self) -> list[Select[Any]]:
+        """Return statements of which one finds a row if the work is done."""
+        if not self._ids:
+            return self._left
+        tables = [table for table in metadata.sorted_tables if "id" in table.primary_key.columns]
+        one: Select[Any] = select(literal_column("1"))
+        return [*(one.where(table.c.id.in_(self._ids)) for table in tables), *self._left]
 
     async def run(self, source: Source) -> T:
         """Try once."""
@@ -279,7 +294,8 @@ class _Attempt(Generic[T]):
             try:
                 if before:
                     await lane.say(before)
-                self.result = await self._work(Transaction(lane, self._now, self.ids))
+                tx = Transaction(lane, self.now, self._ids, self._left)
+                self.result = await self._work(tx)
                 await self._commit(lane, backend.errors, backend.fault)
             except BaseException:
                 await lane.roll_back()

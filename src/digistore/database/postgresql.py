@@ -35,8 +35,9 @@ _HEARD: WeakKeyDictionary[Any, list[str]] = WeakKeyDictionary()
 
 _FAULTS = {
     **dict.fromkeys(("40001", "40P01", "55P03", "53300"), Fault.TRANSIENT),
-    # An administrator's order, or a server that is starting, stopping, or a standby now.
-    **dict.fromkeys(("57P01", "57P02", "57P03", "25006"), Fault.GONE),
+    # An administrator's order; a server that is starting, stopping, or a standby now; a session or
+    # transaction that the server has ended because it was idle or took too long.
+    **dict.fromkeys(("57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "25006"), Fault.GONE),
     **dict.fromkeys(("53100", "53200", "57014", "58030"), Fault.MACHINE),
     "23505": Fault.UNIQUE,
 }
@@ -49,6 +50,8 @@ class PostgreSQL:
 
     begin = "BEGIN ISOLATION LEVEL READ COMMITTED"
     begin_reading = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+    # The least that is written to the log, which a standby confirms up to a place, not row by row.
+    later = "SELECT pg_logical_emit_message(true, 'digistore', '')"
 
     def __init__(self, schema: str | None = None) -> None:
         """Take the tables from *schema*, by default from the connection's search path."""

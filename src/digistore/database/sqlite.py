@@ -40,6 +40,7 @@ class SQLite:
 
     begin = "BEGIN IMMEDIATE"  # a transaction that began by reading cannot always go on to write
     begin_reading = "BEGIN"
+    later = "SELECT 1"  # never needed: a COMMIT in this process has its answer
     errors = (DBAPIError, sqlite3.Error)
 
     def fault(self, error: BaseException) -> Fault:

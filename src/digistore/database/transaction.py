@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from digistore.ids import new_id
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Executable
+    from sqlalchemy import Connection, Executable, Select
 
     from digistore.database.lanes import AnyRow, Lane, Params
     from digistore.database.statements import Prepared
@@ -52,12 +52,19 @@ class Reader:
 class Transaction(Reader):
     """A transaction that writes; ``now`` and ``new_id`` answer the same when it is repeated."""
 
-    def __init__(self, lane: Lane, now: datetime, ids: list[str]) -> None:
-        """Begin at *now*; *ids* are those that an earlier attempt has drawn."""
+    def __init__(
+        self, lane: Lane, now: datetime, ids: list[str], traces: list[Select[Any]]
+    ) -> None:
+        """Begin at *now*; *ids* and *traces* are those of earlier attempts, and are added to."""
         super().__init__(lane)
         self.now = now
         self._ids = ids
+        self._traces = traces
         self._drawn = 0
+
+    def leave(self, trace: Select[Any]) -> None:
+        """Name a row that no other transaction writes: it tells whether a lost COMMIT was done."""
+        self._traces.append(trace)
 
     async def put_many(self, prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run a hot statement once per row of parameters, as the driver has them."""
