@@ -381,3 +381,19 @@ def test_a_pool_that_is_empty_is_busy(wiped: Wiped, clock: FrozenClock) -> None:
                 run(call)
     run(database.transact(Counted()))
     engine.dispose()
+
+
+def test_what_is_given_back_to_a_pool_that_was_thrown_away_is_closed(
+    wiped: Wiped, clock: FrozenClock
+) -> None:
+    """Else the collector would find it open, and the server would keep it until then."""
+    database = Database.open(wiped.wipe(), clock)
+
+    async def work(tx: Transaction) -> Any:
+        held = await tx.whole(lambda connection: connection.connection.driver_connection)
+        run(database._source.forget())
+        return held
+
+    assert run(database.transact(work)).closed
+    run(database.transact(Counted()))
+    run(database.close())

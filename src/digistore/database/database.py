@@ -125,9 +125,7 @@ class Database:
         begun, rivals = time.monotonic(), 0
         for number in range(1, ATTEMPTS + 1):
             try:
-                if attempt.unknown and await self._done(attempt):
-                    return attempt.result
-                return await attempt.run(self._source)
+                return await self._tried(attempt)
             except self._backend.errors as error:
                 kind = self._backend.fault(error)
                 rivals += kind is Fault.UNIQUE and not attempt.unknown
@@ -141,18 +139,30 @@ class Database:
                     raise Busy(
                         "the database is busy; the call may be repeated as it was"
                     ) from error
-            except Exception:
-                # What refuses the repetition may be what the first time has done, late.
-                if attempt.unknown and await self._done(attempt):
-                    return attempt.result
-                raise
             await offload(time.sleep, min(left, pause(kind, number)))
         raise AssertionError
+
+    async def _tried(self, attempt: _Attempt[T]) -> T:
+        """Try once more, unless it is done already."""
+        if attempt.unknown and await self._done(attempt):
+            return attempt.result
+        try:
+            return await attempt.run(self._source)
+        except self._backend.errors:
+            raise
+        except Exception:
+            # What refuses the repetition may be what the first time has done, late.
+            if attempt.unknown and await self._done(attempt):
+                return attempt.result
+            raise
 
     async def _done(self, attempt: _Attempt[Any]) -> bool:
         """Say whether a transaction whose COMMIT got no answer is done, and durably so."""
         asked = attempt.traces()
-        if not asked or await self.first(union_all(*asked).limit(1)) is None:
+        if not asked:
+            return False
+        found = union_all(*asked).limit(1)
+        if not await self._read_once(lambda lane: lane.rows(found)):
             return False
         # That COMMIT may have been cut while it waited for the standby; a later one waits for both.
         later = self._backend.later

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet, finalize
 
-from sqlalchemy import URL, Connection, Engine
+from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 
 from digistore.database import postgresql, sqlite
@@ -17,6 +17,7 @@ from digistore.database.lanes import AwaitedLane, BlockingLane, Lane
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+    from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
     from digistore.database.backend import Backend
     from digistore.database.statements import Prepared
@@ -87,6 +88,15 @@ class _Lent:
             self._lock.__exit__(None, None, None)
 
 
+def _replaced(pool: Pool) -> None:
+    """Close what others still have of a *pool* when they give it back: nobody would take it."""
+    event.listen(pool, "checkin", _close)
+
+
+def _close(_driver: object, entry: ConnectionPoolEntry) -> None:
+    entry.invalidate()
+
+
 class BlockingSource:
     """An engine that blocks: PostgreSQL's pool, or SQLite in memory, whose users take turns."""
 
@@ -119,7 +129,9 @@ class BlockingSource:
 
     async def forget(self) -> None:
         """Throw away the connections that nobody has, as the server may have died."""
+        pool = self.engine.pool
         self.engine.dispose()
+        _replaced(pool)
 
     async def close(self) -> None:
         """Let go of every connection that was opened here."""
@@ -277,7 +289,9 @@ class AwaitedSource:
 
     async def forget(self) -> None:
         """Throw away the connections that nobody has, as the server may have died."""
+        pool = self._async.pool
         await self._async.dispose()
+        _replaced(pool)
 
     async def close(self) -> None:
         """Let go of every connection that was opened here."""
