@@ -57,7 +57,8 @@ def may_import() -> dict[str, set[str]]:
     allowed["analytics"] = seen | {"short_urls"}
     allowed["doctor"] = allowed["analytics"] | {"analytics"}
     allowed["wiring"] = allowed["doctor"] | {"doctor", "gateways"}
-    allowed["store"] = allowed["wiring"] | {"wiring"}
+    allowed["showing"] = ground | {"database"}
+    allowed["store"] = allowed["wiring"] | {"wiring", "showing"}
     allowed["web"] = allowed["store"] | {"store", "cli", ""}
     allowed[""] = allowed["cli"] = allowed["__main__"] = allowed["store"] | {"store", "cli", ""}
     return allowed

@@ -6,13 +6,13 @@ import inspect
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from digistore.analytics import Analytics
-from digistore.blocking import Around, in_thread, offload, on_loop, run
+from digistore.blocking import in_thread, offload, run
 from digistore.catalog import Catalog
 from digistore.clock import Clock, utc_now
-from digistore.database import AwaitedHost, BlockingHost, Database, may_be_joined
+from digistore.database import AwaitedHost, BlockingHost, Database
 from digistore.doctor import DoctorReport
 from digistore.downloads import Downloads, Personaliser
 from digistore.entitlements import Entitlements
@@ -26,6 +26,7 @@ from digistore.outbox import Handler
 from digistore.payments import Payments
 from digistore.settings import Settings
 from digistore.short_urls import ShortUrls
+from digistore.showing import around_of, shown
 from digistore.support import Support
 from digistore.users import Users
 from digistore.wiring import DueReport, Shop, make_shop
@@ -42,9 +43,7 @@ if TYPE_CHECKING:
 
 
 E = TypeVar("E", bound=Event)
-S = TypeVar("S")
 A = TypeVar("A", bound="Store | AsyncStore")
-THREADS = 16
 
 
 class Store:
@@ -291,7 +290,7 @@ class AsyncStore:
     def _begin(self, shop: Shop) -> None:
         self._closed = False
         self._shop = shop
-        self._pool, show = _shown(shop.database)
+        self._pool, show = shown(shop.database)
         self._whole = show(shop)
         self.users = show(shop.users)
         self.files = show(shop.files)
@@ -381,26 +380,3 @@ def over(kind: type[A], shop: Shop) -> A:
     store = kind.__new__(kind)
     store._begin(shop)  # noqa: SLF001  its own
     return store
-
-
-def around_of(database: Database) -> Around | None:
-    """Return what operations are wrapped in, if their transaction is, or may be, a host's."""
-    return database.around if may_be_joined(database) else None
-
-
-class _Show(Protocol):
-    """Shows a service to a host's loop."""
-
-    def __call__(self, service: S, /) -> S: ...
-
-
-def _shown(database: Database) -> tuple[ThreadPoolExecutor | None, _Show]:
-    """Return how a host's loop sees services over *database*, and the threads that it takes.
-
-    A database that blocks must not stop the loop: each operation runs whole in a thread.
-    """
-    if database.awaited:
-        around = around_of(database)
-        return None, lambda service: on_loop(service, around)
-    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="digistore")
-    return pool, lambda service: in_thread(service, pool)

@@ -62,7 +62,7 @@ def in_sql(shop: MemoryShop) -> Iterator[SqlLedger]:
     """The ledger of the shop, in a transaction that is rolled back."""
     with connection_to(shop.store._shop.database) as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        yield SqlLedger(Transaction(BlockingLane(connection, SQLite()), shop.clock(), []))
+        yield SqlLedger(Transaction(BlockingLane(connection, SQLite()), shop.clock(), [], []))
         connection.exec_driver_sql("ROLLBACK")
 
 
@@ -88,7 +88,7 @@ def test_both_ledgers_decide_as_the_shop_did(shop: MemoryShop) -> None:
     happen_a_lot(shop)
     purchases = shop.rows("SELECT id, user_id, product_id, state FROM digistore_purchased_products")
     with connection_to(shop.store._shop.database) as connection:
-        in_sql = SqlLedger(Transaction(BlockingLane(connection, SQLite()), shop.clock(), []))
+        in_sql = SqlLedger(Transaction(BlockingLane(connection, SQLite()), shop.clock(), [], []))
         in_memory = MemoryLedger({grant: (user, title) for grant, user, title, _ in purchases})
         for (grant,) in connection.exec_driver_sql(
             "SELECT grant_id FROM digistore_entitlement_facts GROUP BY 1 ORDER BY MIN(sequence)"

@@ -13,7 +13,7 @@ import pytest
 from digistore import AsyncStore, Settings, Store
 from digistore.downloads import DownloadRequest, Stream
 from digistore.gateways.sandbox import SandboxGateway
-from digistore.store import THREADS
+from digistore.showing import THREADS
 from digistore.testing import FrozenClock, check_invariants
 from tests.conftest import SECRET, SQLITE, Shop
 from tests.downloads.fetching import ask, bought, fetched, refusal, sessions, token

@@ -16,7 +16,8 @@ from digistore.fields import Input
 from digistore.gateways.sandbox import SandboxGateway
 from digistore.orders import Billing
 from digistore.orders.receipts.texts import ReceiptTexts
-from digistore.store import AsyncStore, Store, around_of
+from digistore.showing import around_of
+from digistore.store import AsyncStore, Store
 from digistore.users import HostUser, User, UserRef
 from digistore.web.messages import Request
 from digistore.web.pages.texts import PageTexts
