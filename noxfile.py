@@ -107,6 +107,8 @@ SUPPORTED = nox.project.python_versions(PROJECT)
 ON_EVERY_PYTHON = [
     "tests/acceptance/test_domain_rules.py",
     *(f"tests/{name}" for name in ("test_money.py", "test_blocking.py", "database")),
+    "-k",
+    "not PostgreSQL",
     "--ignore-glob=tests/database/test_postgresql*",
 ]
 PYTHONS = SUPPORTED if CURRENT in SUPPORTED else [*SUPPORTED, CURRENT]

@@ -469,7 +469,7 @@ class WholeShop(RuleBasedStateMachine):
 
 TestWholeShop = WholeShop.TestCase
 TestWholeShop.settings = settings(
-    max_examples=extent(25, 300),
+    max_examples=extent(15, 300),
     stateful_step_count=30,
     deadline=None,
     print_blob=True,

@@ -9,10 +9,17 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sqlalchemy import create_engine
+from sqlalchemy.pool import StaticPool
+
 from digistore import Store
+from digistore.blocking import run
+from digistore.database import Reader
+from digistore.database.lanes import BlockingLane
+from digistore.database.sqlite import SQLite
 from digistore.doctor import DoctorReport
 from digistore.doctor.checks import Check
-from digistore.doctor.service import CHECKS
+from digistore.doctor.service import CHECKS, MOST
 from tests.conftest import SECRET
 
 BY_NAME: Mapping[str, Check] = {check.name: check for check in CHECKS}
@@ -94,6 +101,15 @@ def examine(path: Path, **kwargs: Any) -> DoctorReport:
         **kwargs,
     ) as store:
         return store.doctor()
+
+
+def names(path: Path, check: str) -> list[str]:
+    """Let one check look at a database."""
+    with closing(sqlite3.connect(path)) as driver:
+        engine = create_engine("sqlite://", creator=lambda: driver, poolclass=StaticPool)
+        with engine.connect() as connection:
+            reader = Reader(BlockingLane(connection, SQLite()))
+            return run(BY_NAME[check].find(reader, MOST))
 
 
 def found_by(report: DoctorReport, name: str) -> set[str]:

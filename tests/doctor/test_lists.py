@@ -14,7 +14,7 @@ from digistore.doctor.amounts import AMOUNTS, CURRENCIES
 from digistore.doctor.books import AUDITED, NATURAL_KEYS, SUBJECTS, TOLD
 from digistore.doctor.references import REFERENCES
 from digistore.events import EVENT_TYPES
-from tests.doctor.plant import Told, copy_of, examine, found_by
+from tests.doctor.plant import Told, copy_of, names
 
 TABLES: tuple[Table, ...] = tuple(metadata.tables.values())
 COUNTED = {  # whole numbers of 64 bits that are no money
@@ -66,7 +66,7 @@ def test_every_amount_is_looked_at(
     table: str, key: str, column: str, bare: Told, tmp_path: Path
 ) -> None:
     path, subject = spoil(bare, tmp_path, table, key, f"{column} = -1")
-    assert subject in found_by(examine(path), "amounts_are_sane")
+    assert subject in names(path, "amounts_are_sane")
 
 
 def test_every_currency_is_listed() -> None:
@@ -77,7 +77,7 @@ def test_every_currency_is_listed() -> None:
 @pytest.mark.parametrize("table", CURRENCIES)
 def test_every_currency_is_looked_at(table: str, bare: Told, tmp_path: Path) -> None:
     path, subject = spoil(bare, tmp_path, table, "id", "currency = 'ZZZ'")
-    assert subject in found_by(examine(path), "currencies_are_known")
+    assert subject in names(path, "currencies_are_known")
 
 
 def test_every_reference_is_listed() -> None:
@@ -96,7 +96,7 @@ def test_every_reference_is_followed(
 ) -> None:
     assert target in metadata.tables
     path, subject = spoil(bare, tmp_path, table, key, f"{column} = 'gone'")
-    assert subject in found_by(examine(path), "nothing_dangles")
+    assert subject in names(path, "nothing_dangles")
 
 
 def test_everything_with_a_version_is_audited() -> None:
@@ -107,7 +107,7 @@ def test_everything_with_a_version_is_audited() -> None:
 @pytest.mark.parametrize("entity", AUDITED)
 def test_every_version_is_counted(entity: str, bare: Told, tmp_path: Path) -> None:
     path, subject = spoil(bare, tmp_path, AUDITED[entity], "id", "version = version + 1")
-    assert subject in found_by(examine(path), "version_is_audited")
+    assert subject in names(path, "version_is_audited")
 
 
 @pytest.mark.parametrize("entity", AUDITED)
@@ -119,13 +119,13 @@ def test_everything_audited_is_looked_for(entity: str, bare: Told, tmp_path: Pat
             f" (SELECT id FROM {AUDITED[entity]})",
             (entity,),
         ).fetchone()
-    assert gone in found_by(examine(path), "audited_is_there")
+    assert gone in names(path, "audited_is_there")
 
 
 @pytest.mark.parametrize("entity", TOLD)
 def test_every_state_is_compared_with_the_audit(entity: str, bare: Told, tmp_path: Path) -> None:
     path, subject = spoil(bare, tmp_path, AUDITED[entity], "id", f"{TOLD[entity]} = 'odd'")
-    assert subject in found_by(examine(path), "last_word_is_stored")
+    assert subject in names(path, "last_word_is_stored")
 
 
 def _names_a_fact(constraint: object) -> bool:
@@ -166,7 +166,7 @@ def test_every_natural_key_is_looked_at(table: str, bare: Told, tmp_path: Path) 
         connection.execute(f"CREATE TABLE twin AS SELECT * FROM {table} WHERE id = ?", (subject,))
         connection.execute("UPDATE twin SET id = 'zzz_twin'")
         connection.execute(f"INSERT INTO {table} SELECT * FROM twin")
-    assert subject in found_by(examine(path), "natural_keys_are_unique")
+    assert subject in names(path, "natural_keys_are_unique")
 
 
 def test_subjects_of_all_events_are_listed() -> None:
@@ -191,4 +191,4 @@ def test_subjects_of_all_events_are_looked_for(prefix: str, bare: Told, tmp_path
             "SELECT id, subject FROM digistore_events WHERE substr(subject, 1, 4) = ?", (prefix,)
         ).fetchone()
         connection.execute(f"DELETE FROM {SUBJECTS[prefix]} WHERE id = ?", (subject,))
-    assert event in found_by(examine(path), "event_has_its_subject")
+    assert event in names(path, "event_has_its_subject")

@@ -14,7 +14,7 @@ from tests.doctor import (
     plants_money,
     plants_receipts,
 )
-from tests.doctor.plant import BY_NAME, Plant, Told, copy_of, examine, found_by, write
+from tests.doctor.plant import BY_NAME, Plant, Told, copy_of, examine, names, write
 
 PLANTS = (
     *plants_access.PLANTS,
@@ -34,7 +34,7 @@ def test_a_bad_row_is_named(planted: Plant, bare: Told, tmp_path: Path) -> None:
     path = copy_of(bare, tmp_path)
     subject = bare.ids.get(planted.subject, planted.subject)
     write(path, planted.statements, bare.ids)
-    assert subject in found_by(examine(path), planted.check)
+    assert subject in names(path, planted.check)
 
 
 def test_every_check_has_a_plant() -> None:

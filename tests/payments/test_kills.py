@@ -172,7 +172,7 @@ def test_killed_anywhere_it_comes_to_the_same_end(scene: Scene, victims: Victims
     expected = the_end(undisturbed, scene.about)
     undisturbed.store.close()
     assert expected["access"] == ("revoked" if operation == "refund" else "live")
-    for at in count(1, extent(7, 1)):
+    for at in count(1, extent(11, 1)):
         folder = scene.copy(str(at))
         ended = victims.run(folder, operation, at, scene.about)
         if ended == 0:

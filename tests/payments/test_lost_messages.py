@@ -32,7 +32,7 @@ from tests.payments.memory import MemoryShop, Saved, broken_promises, load, migr
 
 pytestmark = pytest.mark.long
 
-LIVES = extent(15, 500)
+LIVES = extent(8, 500)
 PARTS = ("1.00", "5.00", "14.00")
 OK = 200
 

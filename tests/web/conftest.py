@@ -160,7 +160,7 @@ def some(request: pytest.FixtureRequest, open_web: Callable[..., Web]) -> Web:
     return open_web(request.param)
 
 
-@pytest.fixture(params=[*(IN_PROCESS if WHOLE else ONLY_IN_PROCESS), *OVER_SOCKETS])
+@pytest.fixture(params=[*IN_PROCESS, *OVER_SOCKETS] if WHOLE else [*ONLY_IN_PROCESS, *OVER_SOCKETS])
 def web(request: pytest.FixtureRequest, open_web: Callable[..., Web]) -> Web:
     """A shop in each host: by a real server over a socket, and called as a function."""
     return open_web(request.param)

@@ -122,7 +122,7 @@ def test_answers_are_those_that_the_document_names(
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(
-        max_examples=extent(8, 25),
+        max_examples=extent(5, 25),
         deadline=None,
         derandomize=True,
         database=None,
