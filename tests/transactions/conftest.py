@@ -29,7 +29,11 @@ from digistore import Store
 from digistore.database import prepare_sqlite
 from tests.conftest import Awaited
 
-KINDS = ["SQLite-Store", "SQLite-AsyncStore", "PostgreSQL-Store", "PostgreSQL-AsyncStore"]
+# What is between us and a host differs in each pair.
+EVERY = pytest.mark.parametrize(
+    "kind_of_store",
+    ["SQLite-Store", "SQLite-AsyncStore", "PostgreSQL-Store", "PostgreSQL-AsyncStore"],
+)
 
 
 class Base(DeclarativeBase):
@@ -120,12 +124,6 @@ class Host:
                 text("SELECT name FROM digistore_users WHERE name IS NOT NULL ORDER BY 1")
             ).all()
         return list(notes), list(names)
-
-
-@pytest.fixture(params=KINDS)
-def kind_of_store(request: pytest.FixtureRequest) -> str:
-    """All four pairs: what is between us and a host differs in each."""
-    return str(request.param)
 
 
 @pytest.fixture

@@ -7,20 +7,22 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, StaticPool
 
-from digistore import SYSTEM, Money, Role
+from digistore import SYSTEM, Money, Role, Store
+from digistore.database import prepare_sqlite
 from digistore.errors import Busy, ConfigError, Invalid, NotFound, TransactionFailed
 from digistore.events import AccessGranted
-from tests.conftest import RETURN, Shop
+from tests.conftest import RETURN, SECRET, Shop
 from tests.past import lightning
-from tests.transactions.conftest import Host, Note
+from tests.transactions.conftest import EVERY, Host, Note
 
 POSTGRESQL = pytest.mark.parametrize("kind_of_store", ["PostgreSQL-Store", "PostgreSQL-AsyncStore"])
 SQLITE = pytest.mark.parametrize("kind_of_store", ["SQLite-Store", "SQLite-AsyncStore"])
 EACH = pytest.mark.parametrize("lends", ["session", "connection", "scoped"])
 
 
+@EVERY
 @EACH
 @pytest.mark.parametrize("first", ["host", "store"])
 @pytest.mark.parametrize("end", ["commit", "rollback"])
@@ -76,6 +78,7 @@ def test_a_savepoint_of_the_hosts_takes_it_back(host: Host) -> None:
     assert host.kept() == (["theirs"], ["kept"])
 
 
+@EVERY
 def test_an_operation_that_is_refused_leaves_the_hosts_rows(host: Host) -> None:
     with host.open() as lent:
         inside = host.inside(lent)
@@ -89,6 +92,7 @@ def test_an_operation_that_is_refused_leaves_the_hosts_rows(host: Host) -> None:
     assert host.kept() == (["after", "before"], [])
 
 
+@EVERY
 @EACH
 def test_a_constraint_error_is_contained(host: Host) -> None:
     with lightning(host.store, "digistore_users"), host.open() as lent:
@@ -99,6 +103,43 @@ def test_a_constraint_error_is_contained(host: Host) -> None:
         host.note(lent, "after")
         host.commit(lent)
     assert host.kept() == (["after", "before"], [])
+
+
+@POSTGRESQL
+def test_a_rival_that_was_faster_is_busy_as_nothing_is_repeated(host: Host) -> None:
+    with create_engine(host.url, poolclass=NullPool).begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE FUNCTION faster() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE unique_violation; END $$"
+        )
+        connection.exec_driver_sql(
+            "CREATE TRIGGER faster BEFORE INSERT ON digistore_users"
+            " FOR EACH ROW EXECUTE FUNCTION faster()"
+        )
+    with host.open() as lent:
+        host.note(lent, "before")
+        with pytest.raises(Busy, match="roll your transaction back"):
+            host.inside(lent).users.register("ada@example.com", name="never")
+        host.commit(lent)
+    with create_engine(host.url, poolclass=NullPool).begin() as connection:
+        connection.exec_driver_sql("DROP FUNCTION faster CASCADE")
+    assert host.kept() == (["before"], [])
+
+
+@POSTGRESQL
+def test_a_connection_that_is_lost_is_busy(host: Host) -> None:
+    with host.open() as lent:
+        inside = host.inside(lent)
+        host.note(lent, "lost with it")
+        process = host.run(lent, "SELECT pg_backend_pid()").scalar()
+        with create_engine(host.url, poolclass=NullPool).begin() as connection:
+            connection.exec_driver_sql(f"SELECT pg_terminate_backend({process})")
+        with pytest.raises(Busy):
+            inside.users.register("ada@example.com", name="never")
+        host.rollback(lent)
+        inside.users.register("ada@example.com", name="ours")
+        host.commit(lent)
+    assert host.kept() == ([], ["ours"])
 
 
 @POSTGRESQL
@@ -115,6 +156,7 @@ def test_a_read_that_fails_leaves_the_transaction_usable(host: Host) -> None:
     assert host.kept() == (["after", "before"], [])
 
 
+@EVERY
 def test_nothing_is_sent_but_savepoints(host: Host) -> None:
     sent: list[str] = []
     with host.open() as lent:
@@ -144,6 +186,7 @@ def test_a_transaction_is_begun_where_the_driver_has_not(host: Host) -> None:
     assert host.kept() == ([], [])
 
 
+@EVERY
 def test_what_is_locked_is_busy_at_once_and_the_host_goes_on(host: Host, database_url: str) -> None:
     ada = host.store.users.register("ada@example.com")
     with host.open() as lent, create_engine(database_url, poolclass=NullPool).connect() as rival:
@@ -226,6 +269,7 @@ def test_a_transaction_that_sqlite_undoes_as_a_whole_is_told_of(host: Host) -> N
     assert host.kept() == ([], [])
 
 
+@EVERY
 @pytest.mark.parametrize("end", ["commit", "rollback"])
 def test_an_event_shares_the_hosts_fate(shop: Shop, host: Host, end: str) -> None:
     heard: list[str] = []
@@ -262,6 +306,20 @@ def test_a_schema_is_looked_into_and_no_longer(
     assert (found, host.kept()) == ("in the corner", (["theirs"], []))
     with create_engine(database_url, poolclass=NullPool).begin() as connection:
         connection.execute(text("DROP SCHEMA corner CASCADE"))
+
+
+def test_the_memory_that_a_host_shares_can_be_joined() -> None:
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    prepare_sqlite(engine)
+    with Store(engine, files="memory://", gateways=[], secret=SECRET) as store:
+        store.migrate()
+        for end, left in (("rollback", []), ("commit", ["ours"])):
+            with engine.connect() as lent:
+                store.using(lent).users.register("ada@example.com", name="ours")
+                getattr(lent, end)()
+            with engine.connect() as lent:
+                assert lent.scalars(text("SELECT name FROM digistore_users")).all() == left
+    engine.dispose()
 
 
 def test_to_close_it_closes_nothing_of_the_hosts(host: Host) -> None:

@@ -227,6 +227,11 @@ class SharedDatabase(Database):
         return False
 
     @property
+    def beside(self) -> Database:
+        """The same: a thread that has no event loop has a connection of its own."""
+        return self
+
+    @property
     def joined(self) -> bool:
         """Whether a transaction of the host's is open now."""
         return self._is_open()

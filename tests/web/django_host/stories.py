@@ -7,16 +7,18 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Any
 
+import psycopg
 import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.test import SimpleTestCase, TestCase, TransactionTestCase
 from sqlalchemy.exc import DBAPIError
 
-from digistore import SYSTEM, Money, Product, Role
+from digistore import SYSTEM, Money, Product, Role, Settings
 from digistore.errors import ConfigError, InsideTransaction, Invalid, TransactionFailed
 from digistore.events import AccessGranted
-from digistore.testing import check_invariants
+from digistore.short_urls import Visit
+from digistore.testing import FrozenClock, check_invariants
 from digistore.users import User as ShopUser
 from digistore.web import django
 from tests.conftest import RETURN, SECRET
@@ -169,6 +171,52 @@ class Transactions(TransactionTestCase):
             headers={"X-User": buyer.id},
         )
         assert answer.status_code == 200, answer.content
+
+    def test_a_sale_over_the_mounted_views_is_whole(self) -> None:
+        book, buyer = on_sale("29.00"), person()
+        checkout = store().orders.checkout(buyer, [book], return_url=RETURN)
+        body, headers = sandbox.pay(checkout)
+        told = self.client.post(
+            "/shop/webhooks/sandbox", body, content_type="application/json", headers=headers
+        )
+        assert (told.status_code, bool(store().entitlements.check(buyer, book))) == (200, True)
+        link = store().downloads.link(buyer, book)
+        sent = self.client.get(f"/shop/d/{link.token}")
+        assert sent.getvalue() == b"a book"
+        assert len(heard) == 1  # what is due was done after the webhook
+
+    def test_a_connection_that_was_lost_is_made_anew(self) -> None:
+        person("before")
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_backend_pid()")
+                (process,) = cursor.fetchone()
+            with psycopg.connect(**connection.get_connection_params()) as other:
+                other.execute("SELECT pg_terminate_backend(%s)", [process])
+        else:
+            connection.close()
+        assert store().users.get(SYSTEM, person("after")).name == "after"
+        assert names() == ["after", "before"]
+
+    def test_clicks_that_wait_are_not_lost_with_the_hosts_transaction(self) -> None:
+        clock = FrozenClock()
+        shop = django.store(
+            files="memory://",
+            gateways=[],
+            secret=SECRET,
+            clock=clock,
+            settings=Settings(clicks="buffered", link_hosts=frozenset({"example.com"})),
+        )
+        link = shop.short_urls.shorten(SYSTEM, "https://example.com/book")
+        visit = Visit("GET", {}, client="203.0.113.9")
+        shop.short_urls.resolve(link.code, visit)
+        clock.go(seconds=3)  # the next click would write both
+        with rolled_back():
+            shop.short_urls.resolve(link.code, visit)
+        shop.close()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM digistore_clicks")
+            assert cursor.fetchone() == (2,)
 
     def lightning(self) -> Any:
         """Let the database refuse every new user of ours."""
