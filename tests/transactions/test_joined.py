@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool, StaticPool
 
-from digistore import SYSTEM, Money, Role, Store
+from digistore import SYSTEM, AsyncStore, Money, Role, Store
 from digistore.database import prepare_sqlite
 from digistore.errors import Busy, ConfigError, Invalid, NotFound, TransactionFailed
 from digistore.events import AccessGranted
@@ -124,6 +125,33 @@ def test_a_rival_that_was_faster_is_busy_as_nothing_is_repeated(host: Host) -> N
     with create_engine(host.url, poolclass=NullPool).begin() as connection:
         connection.exec_driver_sql("DROP FUNCTION faster CASCADE")
     assert host.kept() == (["before"], [])
+
+
+@pytest.mark.parametrize("kind_of_store", ["PostgreSQL-AsyncStore"])
+@pytest.mark.parametrize("lends", ["session", "connection"])
+def test_an_operation_that_is_canceled_leaves_nothing(host: Host, lends: str) -> None:
+    async def canceled(lent: Any) -> None:
+        target: AsyncStore = cast("Any", host.store)._target
+        waiting = asyncio.ensure_future(_register(target.using(lent)))
+        await asyncio.wait([waiting], timeout=0.2)  # it waits for the lock
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    rivals = create_engine(host.url, poolclass=NullPool)
+    with host.open(lends=lends) as lent, rivals.connect() as rival:
+        host.note(lent, "before")
+        rival.execute(text("LOCK TABLE digistore_users"))
+        host.wait(canceled(lent))
+        rival.rollback()
+        host.rollback(lent)
+        host.inside(lent).users.register("ada@example.com", name="ours")
+        host.commit(lent)
+    assert host.kept() == ([], ["ours"])
+
+
+async def _register(inside: AsyncStore) -> None:
+    await inside.users.register("ada@example.com", name="never")
 
 
 @POSTGRESQL

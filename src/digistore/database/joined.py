@@ -97,11 +97,13 @@ class JoinedDatabase(Database):
         try:
             result = await operation
         except BaseException as error:
-            if isinstance(error, InsideTransaction) or self._backend.stuck(driver):
+            refused = isinstance(error, InsideTransaction)
+            canceled = not isinstance(error, Exception)
+            if refused or canceled or self._backend.stuck(driver):
                 await self._undo(lane, driver, _OPERATION, error)
             elif not self._backend.lost(driver):
                 await lane.say(f"RELEASE SAVEPOINT {_OPERATION}")
-            if not self._backend.lost(driver):
+            if not (canceled or self._backend.lost(driver)):
                 await self._backend.part(lane, kept)
             raise
         await lane.say(f"RELEASE SAVEPOINT {_OPERATION}")
@@ -184,10 +186,11 @@ class JoinedDatabase(Database):
     async def _undo(self, lane: Lane, driver: Any, name: str, error: BaseException) -> None:  # noqa: ANN401  the driver's own
         """Roll back to a savepoint, where there still is one."""
         if not self._backend.lost(driver):
-            with suppress(*self._backend.errors):  # a connection that dies here has undone it
+            # A connection that dies here, or that SQLAlchemy has closed, has undone it.
+            with suppress(*self._backend.errors, InvalidRequestError):
                 await lane.say(f"ROLLBACK TO SAVEPOINT {name}")
                 await lane.say(f"RELEASE SAVEPOINT {name}")
-        elif self._backend.fault(error) is not Fault.GONE:
+        elif isinstance(error, Exception) and self._backend.fault(error) is not Fault.GONE:
             raise TransactionFailed(
                 "the database has undone this transaction as a whole; roll it back, then repeat it"
             ) from error
