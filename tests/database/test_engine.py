@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -247,3 +248,11 @@ def test_threads_that_open_a_new_database_at_once_all_get_it(tmp_path: Path) -> 
 
         with ThreadPoolExecutor(4) as threads:
             assert list(threads.map(open_at_once, range(4))) == ["wal"] * 4
+
+
+def test_tables_that_take_any_value_are_refused(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as driver:
+        driver.execute("DROP TABLE digistore_rounds")
+        driver.execute("CREATE TABLE digistore_rounds (name TEXT PRIMARY KEY)")
+    with pytest.raises(ConfigError, match="digistore_rounds is not STRICT"):
+        Store.open(f"sqlite:///{path}", files="memory://", gateways=[], secret=SECRET)

@@ -81,26 +81,26 @@ class Tally:
                     self.longest_wait = max(self.longest_wait, ended - first)
 
 
-class Failover:
-    """A shop on two servers, its clients, and the day on which one server dies."""
+class Trial:
+    """A shop, its clients, and the moment at which its server is struck."""
 
-    def __init__(self, servers: Pair, settles: int, hold: str) -> None:
-        self.servers = servers
+    def __init__(self, url: str, survivor: str, settles: int, strike: Callable[[], None]) -> None:
+        """Let clients settle at *url*; once half is done, *strike*, and look at the *survivor*."""
+        self.url = url
+        self.survivor = survivor
         self.settles = settles
-        self.hold = hold
+        self.strike = strike
         self.tally = Tally()
         self.sandbox = SandboxGateway()
         self.half = Event()
         self.down = 0.0
 
     def open(self) -> Store:
-        """Open the shop on both servers."""
-        return Store.open(
-            self.servers.url, files="memory://", gateways=[self.sandbox], secret=SECRET
-        )
+        """Open the shop."""
+        return Store.open(self.url, files="memory://", gateways=[self.sandbox], secret=SECRET)
 
     def run(self) -> None:
-        """Let the clients buy, kill the primary under them, and promote the standby."""
+        """Let the clients buy, and strike under them."""
         with self.open() as store, patch.object(Database, "_done", self._observed()):
             store.migrate()
             product = self._product(store)
@@ -109,7 +109,9 @@ class Failover:
                     pool.submit(self._client, store, product, number) for number in range(CLIENTS)
                 ]
                 self.half.wait()
-                self._fail_over()
+                struck = time.monotonic()
+                self.strike()
+                self.down = time.monotonic() - struck
                 for client in clients:
                     client.result()
             check_invariants(store)
@@ -156,22 +158,9 @@ class Failover:
         else:
             self.tally.errors.append(f"{checkout.order.id}: {told}")
 
-    def _fail_over(self) -> None:
-        held = None
-        if self.hold != "nobody":
-            held = getattr(self.servers, self.hold)()
-            os.kill(held, signal.SIGSTOP)
-            self.servers.wait_for_commits(CLIENTS)
-        killed = time.monotonic()
-        self.servers.kill_primary()
-        if self.hold == "receiver" and held is not None:
-            os.kill(held, signal.SIGCONT)
-        self.servers.promote()
-        self.down = time.monotonic() - killed
-
     def report(self) -> dict[str, Any]:
         """Compare what was acknowledged with what is there, and with what the gateway knows."""
-        engine = create_engine(self.servers.standby.url, poolclass=NullPool)
+        engine = create_engine(self.survivor, poolclass=NullPool)
         with engine.connect() as connection:
 
             def each(column: str) -> Counter[str]:
@@ -195,8 +184,21 @@ class Failover:
             "of them done": tally.commits_done,
             "longest call (s)": round(tally.longest_call, 2),
             "longest wait of a client (s)": round(tally.longest_wait, 2),
-            "from kill to promotion (s)": round(self.down, 2),
+            "from kill to new server (s)": round(self.down, 2),
         }
+
+
+def kill_and_promote(servers: Pair, hold: str) -> None:
+    """Kill the primary, with the log held back before it, and let the standby take over."""
+    held = None
+    if hold != "nobody":
+        held = servers.sender() if hold == "sender" else servers.receiver()
+        os.kill(held, signal.SIGSTOP)
+        servers.wait_for_commits(CLIENTS)
+    servers.kill_primary()
+    if hold == "receiver" and held is not None:
+        os.kill(held, signal.SIGCONT)
+    servers.promote()
 
 
 def fail_over(settles: int, hold: str) -> dict[str, Any]:
@@ -209,12 +211,14 @@ def fail_over(settles: int, hold: str) -> dict[str, Any]:
     if programs is None or not (programs / "pg_basebackup").exists():
         raise RuntimeError("no initdb and pg_basebackup here (Debian: apt install postgresql)")
     with pair(programs) as servers:
-        failover = Failover(servers, settles, hold)
+        trial = Trial(
+            servers.url, servers.standby.url, settles, lambda: kill_and_promote(servers, hold)
+        )
         begun = time.monotonic()
-        failover.run()
-        figures = failover.report()
-    if failover.tally.errors:
-        sys.stderr.write("\n".join([*failover.tally.errors[:10], ""]))
+        trial.run()
+        figures = trial.report()
+    if trial.tally.errors:
+        sys.stderr.write("\n".join([*trial.tally.errors[:10], ""]))
     return {"hold": hold, **figures, "seconds": round(time.monotonic() - begun, 1)}
 
 

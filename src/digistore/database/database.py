@@ -336,7 +336,8 @@ def explain(kind: Fault, error: BaseException) -> None:
         raise no_text() from None
     if kind is Fault.MACHINE:
         raise Busy(
-            "the database cannot be used: disk full, file read-only or gone; mend that, then repeat"
+            "the database cannot be used: disk full, file read-only or gone, or it took longer "
+            "than statement_timeout; mend that, then repeat"
         ) from error
     if kind is Fault.NO_SCHEMA:
         raise ConfigError(

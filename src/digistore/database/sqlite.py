@@ -217,6 +217,24 @@ def check_sqlite(connection: Connection) -> None:
         raise ConfigError("SQLite does not wait for the disk; synchronous=FULL is needed")
 
 
+def check_strict(connection: Connection) -> None:
+    """Refuse tables that take any value in any column: amounts could be words or fractions.
+
+    Raises:
+        ConfigError: somebody else made them.
+    """
+    loose = connection.exec_driver_sql(
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
+        " AND strict = 0 AND name LIKE 'digistore!_%' ESCAPE '!' AND name <> 'digistore_version'"
+        " ORDER BY name"
+    ).scalars()
+    found = loose.first()
+    if found is not None:
+        raise ConfigError(
+            f"the table {found} is not STRICT: let store.migrate() make the tables of a new file"
+        )
+
+
 def connect(engine: Engine) -> Connection:
     """Open a first connection, with its settings read back.
 
@@ -231,6 +249,7 @@ def connect(engine: Engine) -> Connection:
         ) from error
     try:
         check_sqlite(connection)
+        check_strict(connection)
     except BaseException:
         connection.close()
         raise
