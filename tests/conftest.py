@@ -25,7 +25,7 @@ from tests import compiled
 from tests.extent import WHOLE, extent, is_one_in
 from tests.past import connection_to
 from tests.postgres import VARIABLE, Wiped, postgres
-from tests.races import KINDS, Race, racing, table
+from tests.races import KINDS, Race, points, racing, table
 
 compiled.share()
 settings.register_profile("extent", max_examples=extent(40, 100))
@@ -63,13 +63,13 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say of each race how often it was run and how it went, where all are run."""
-    lines = table(
-        [one for some in terminalreporter.stats.values() for one in some if hasattr(one, "when")]
-    )
-    if WHOLE and lines:
-        terminalreporter.section("races")
-        terminalreporter.write("\n".join([*lines, ""]))
+    """Say of races and failpoints how often they were run and how it went, where all are run."""
+    stats = terminalreporter.stats.values()
+    reports = [one for some in stats for one in some if hasattr(one, "when")]
+    for title, lines in (("races", table(reports)), ("failpoints", points(reports))):
+        if WHOLE and lines:
+            terminalreporter.section(title)
+            terminalreporter.write("\n".join([*lines, ""]))
 
 
 @pytest.fixture(scope="session")

@@ -149,3 +149,13 @@ def table(reports: Sequence[Any]) -> list[str]:
             figures = f"{rounds:6} {report.nodeid in wrong:6} {errors:7} {retries:8}"
             lines.append(f"{kind:23} {figures}  {name.replace('-]', ']').replace('[]', '')}")
     return [f"{'':23} rounds  wrong  errors  retries", *sorted(lines)] if lines else []
+
+
+def points(reports: Sequence[Any]) -> list[str]:
+    """Return how many points of failure were tried, and of how many, one line a test."""
+    found = []
+    for report in reports:
+        told = dict(report.user_properties).get("points")
+        if report.when == "call" and told is not None:
+            found.append(f"{told[0]:6} of {told[1]:6} points  {report.nodeid.partition('::')[2]}")
+    return sorted(found)
