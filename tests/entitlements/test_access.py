@@ -4,38 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 
-from digistore import Store
 from digistore.blocking import run
-from digistore.database.sources import FileSource
 from digistore.entitlements.holding import Moment, derive, facts_of, grants_of, stored_grants
 from digistore.entitlements.tables import purchased_products
-from digistore.errors import Invalid
-from tests.conftest import BLOCKING, RETURN, SQLITE, OpenStore, Shop
+from tests.conftest import BLOCKING, RETURN, Shop
 from tests.payments.asking import record, usd
-
-
-def traced(store: Store) -> list[str]:
-    """Return a list that grows with every statement which a store just opened reads by."""
-    seen: list[str] = []
-    database = getattr(store, "_target", store)._shop.database
-    source = database._source
-    assert isinstance(source, FileSource)
-    event.listen(
-        source._readers._engine,
-        "connect",
-        lambda connection, _: connection.set_trace_callback(seen.append),
-    )
-    return seen
-
-
-def statements(seen: list[str]) -> int:
-    """How many there were since the last question; settings of a connection are none."""
-    found = [one for one in seen if not one.startswith("PRAGMA")]
-    seen.clear()
-    return len(found)
 
 
 def test_access_carries_its_purchase_and_the_latest_release(shop: Shop) -> None:
@@ -84,39 +59,6 @@ def test_what_nobody_knows_nobody_may_open(shop: Shop) -> None:
         ("' OR 1 = 1 --", book.id),
     ):
         assert not check(user, product), (user, product)
-
-
-@SQLITE
-def test_a_check_is_one_statement(shop: Shop, open_store: OpenStore) -> None:
-    book, other = shop.product("A"), shop.product("B")
-    shop.buy(book)
-    for _ in range(3):
-        shop.buy(book, allow_repeat=True)
-    store = open_store()
-    seen = traced(store)
-    for product, granted in ((book, True), (other, False)):
-        assert bool(store.entitlements.check(shop.buyer, product)) is granted
-        assert statements(seen) == 1
-
-
-@SQLITE
-def test_many_checks_are_one_statement_however_many_they_are(
-    shop: Shop, open_store: OpenStore
-) -> None:
-    books = [shop.product(str(number), price=usd("0")) for number in range(4)]
-    for book in books[:3]:
-        shop.checkout(book)
-    store = open_store()
-    seen = traced(store)
-    ids = [book.id for book in books]
-    for wanted in (ids[:1], ids, [*ids, *(f"prd_{number}" for number in range(2000))], []):
-        found = store.entitlements.check_many(shop.buyer, wanted)
-        assert statements(seen) == 1
-        assert list(found) == wanted
-        assert [one for one in wanted if found[one]] == [one for one in ids[:3] if one in wanted]
-    with pytest.raises(Invalid) as caught:
-        store.entitlements.check_many(shop.buyer, ["prd_x"] * 10_001)
-    assert caught.value.fields == {"products": "too_many"}
 
 
 def test_one_answer_of_many_is_the_answer_of_one(shop: Shop) -> None:

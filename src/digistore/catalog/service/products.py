@@ -133,9 +133,9 @@ async def with_shelves(reader: Database | Reader, rows: Sequence[Any]) -> dict[s
     ids = [row.id for row in rows]
     shelves: dict[str, list[str]] = {product_id: [] for product_id in ids}
     links = select(product_categories).where(product_categories.c.product_id.in_(ids))
-    for link in await reader.rows(links.order_by(product_categories.c.category_id)):
+    for link in await reader.rows(links):
         shelves[link.product_id].append(link.category_id)
-    return {row.id: _product(row._mapping, shelves[row.id]) for row in rows}
+    return {row.id: _product(row._mapping, sorted(shelves[row.id])) for row in rows}
 
 
 def _product(row: Record, shelves: Sequence[str]) -> Product:
