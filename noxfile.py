@@ -208,6 +208,16 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Measure the hot paths beside the bare driver: ten minutes on a quiet machine.
+
+    ``-- --quick`` takes a minute; ``-- --only a`` measures one operation.
+    """
+    install(session, "test")
+    session.run("python", "-m", "benchmarks", *session.posargs, env=where_tests_write())
+
+
+@nox.session
 def lowest(session: nox.Session) -> None:
     """Run the tests on the oldest dependencies that we say are enough."""
     if session.venv_backend != "uv":

@@ -1,35 +1,28 @@
-"""What it costs to resolve a short link and count the click, beside the raw select of the same run.
+"""(e) resolve a short link, and count the click.
 
-The floor is what nobody can leave out: the very SELECT that resolving runs, on the driver's own
-connection.  Each figure is the fastest of many short runs, taken in turns, so that a busy machine
-slows all alike.  A buffered click costs its visitor the capture; one visitor in 500 also pays for
-the batch, one transaction with foreign keys, two indexes and a disk that is waited for: the share
-of each click is shown apart.
-
-    python benchmarks/short_urls.py
+The floor is what nobody can leave out: the very SELECT that resolving runs.  A buffered click
+costs its visitor the capture; one visitor in 500 also pays for the batch, which is not shown here.
 """
 
 from __future__ import annotations
 
-import sqlite3
-import tempfile
-import time
-from collections.abc import Callable, Mapping
 from contextlib import closing
 from itertools import cycle
-from pathlib import Path
+from typing import Any
 
-from digistore import SYSTEM, Store
-from digistore.blocking import run
+from benchmarks.runner import Case, Table, interleave, repeat
+from benchmarks.shops import Place, say
 from digistore.clock import utc_now
 from digistore.database import Database
 from digistore.settings import Settings
 from digistore.short_urls import AsyncShortUrls, ShortUrls, Visit
+from digistore.short_urls.rules.redirects import Found
 from digistore.short_urls.service.visits import FIND
 from digistore.tokens import Secrets
 from digistore.users import AsyncUsers
 
-LINKS, TURNS, CALLS = 2_000, 60, 400  # fewer calls than a batch has clicks
+LINKS = 2_000
+TARGET = Found._fields.index("target")
 GOAL, GOAL_BUFFERED = 1.5, 2.0
 SECRET = "a secret of at least thirty-two characters"  # noqa: S105  of nothing
 SECRETS = Secrets(SECRET)
@@ -54,79 +47,47 @@ def visits() -> list[Visit]:
     ]
 
 
-def fastest(works: Mapping[str, tuple[int, Callable[[], object]]]) -> dict[str, float]:
-    """Return the microseconds per call that each of *works* takes at best."""
-    best = dict.fromkeys(works, float("inf"))
-    for _ in range(TURNS):
-        for name, (calls, work) in works.items():
-            begun = time.perf_counter()
-            for _ in range(calls):
-                work()
-            best[name] = min(best[name], (time.perf_counter() - begun) / calls)
-    return {name: seconds * 1e6 for name, seconds in best.items()}
-
-
 def opened(database: Database, settings: Settings) -> AsyncShortUrls:
     """Open the links in *database*."""
     users = AsyncUsers(database, SECRETS.signer("claim"))
     return AsyncShortUrls(database, users, settings, SECRETS.signer("click"))
 
 
-def measure(folder: Path) -> dict[str, float]:
-    """Time each way on one database."""
-    now = utc_now()  # it stands still, so that batches are written when this asks for it
-    url = f"sqlite:///{folder}/shop.db"
-    with Store.open(url, files=f"file://{folder}/files", gateways=[], secret=SECRET) as store:
-        store.migrate()
-    with (
-        closing(Database.open(url, lambda: now)) as database,
-        closing(sqlite3.connect(folder / "shop.db")) as raw,
-    ):
+def resolve(place: Place, rounds: int) -> Table:
+    """(e) looked at, with a click that is kept for later, and with one that is written."""
+    now = utc_now()  # it stands still, so that no batch is written within the timing
+    codes = [f"code{number}" for number in range(1, min(LINKS, place.purchases // 10))]
+    people = cycle(visits())
+    with closing(Database.open(place.url, lambda: now)) as database:
         direct, buffered = (
-            opened(database, Settings(clicks=how)) for how in ("direct", "buffered")
+            ShortUrls(opened(database, Settings(clicks=how))) for how in ("direct", "buffered")
         )
-        links = [
-            run(direct.shorten(SYSTEM, f"https://shop.example/products/{number}"))
-            for number in range(LINKS)
-        ]
-        codes, people = cycle([link.code for link in links]), cycle(visits())
-        select = FIND.text(database.engine.dialect)
-        following = {True: ShortUrls(buffered), False: ShortUrls(direct)}
+        targets = [direct.resolve(code).url for code in codes]
+        with closing(place.driver()) as driver:
+            by_hand = [say(driver, [bound(place, code)])[0][TARGET] for code in codes]
+        if targets != by_hand:
+            raise AssertionError
 
-        def floor() -> object:
-            cursor = raw.cursor()
-            cursor.execute(select, ("", next(codes)))
-            rows = cursor.fetchall()
-            cursor.close()
-            return rows
+        def floor() -> Case:
+            driver, turn = place.driver(), cycle([bound(place, code) for code in codes])
+            return repeat(lambda: say(driver, [next(turn)]))
 
-        took = fastest(
-            {
-                "raw select": (CALLS, floor),
-                "resolve": (CALLS, lambda: following[False].resolve(next(codes))),
-                "resolve, click buffered": (
-                    CALLS,
-                    lambda: following[True].resolve(next(codes), next(people)),
-                ),
-                "the batch": (1, lambda: run(buffered.flush_clicks())),
-                "resolve, click written": (
-                    20,
-                    lambda: following[False].resolve(next(codes), next(people)),
-                ),
-            }
-        )
-        return took | {"the batch": took["the batch"] / CALLS}
+        turn = cycle(codes)
+        ways = {
+            "resolve": (repeat(lambda: direct.resolve(next(turn))), GOAL),
+            "resolve, click buffered": (
+                repeat(lambda: buffered.resolve(next(turn), next(people))),
+                GOAL_BUFFERED,
+            ),
+            "resolve, click written": (
+                repeat(lambda: direct.resolve(next(turn), next(people))),
+                None,
+            ),
+        }
+        title = f"(e) resolve a short link: {place.name}"
+        return interleave(title, floor, ways, rounds=rounds, between=place.checkpoint)
 
 
-def main() -> None:
-    """Print what each way takes, and its ratio to the floor."""
-    with tempfile.TemporaryDirectory() as folder:
-        took = measure(Path(folder))
-    floor = took["raw select"]
-    for name, micros in took.items():
-        print(f"{name:24} {micros:8.1f} us  {micros / floor:6.2f} x floor")
-    print(f"goals: resolve {GOAL} x, with a buffered click {GOAL_BUFFERED} x")
-
-
-if __name__ == "__main__":
-    main()
+def bound(place: Place, code: str) -> tuple[str, Any]:
+    """Return the SELECT for *code*, as the driver has it."""
+    return FIND.bound(place.dialect, {"domain": "", "code": code})

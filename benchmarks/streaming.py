@@ -1,10 +1,7 @@
-"""What it costs to send 200 MB through each host, beside the floor of the same run.
+"""(j) send 200 MB through each host.
 
 The floor is what nobody can leave out: read 64 KiB from the file, send them over a loopback socket,
-again and again.  Each figure is the fastest of some runs, taken in turns, so that a busy machine
-slows all alike.  Memory is the most that the serving process held, above what it held before.
-
-    python benchmarks/streaming.py
+again and again.  Memory is the most that the serving process held, above what it held before.
 """
 
 from __future__ import annotations
@@ -18,14 +15,17 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from benchmarks.runner import Case, Table, interleave
+
 SIZE = 200 * 2**20
-TURNS = 5
 GOAL, GOAL_MEMORY = 1.0, 16.0
-HERE = Path(__file__)
+HERE = Path(__file__).resolve().parents[1]
+MODULE = "benchmarks.streaming"
 SERVERS = ("uvicorn fastapi", "uvicorn asgi", "uvicorn litestar", "waitress flask", "waitress wsgi")
 
 
@@ -50,7 +50,11 @@ def seconds_to_read(address: str) -> float:
 def process(*words: str, folder: Path) -> Iterator[tuple[str, int]]:
     """Run this file as a server; yields where it serves, and its process id."""
     with subprocess.Popen(  # noqa: S603  our own command
-        [sys.executable, str(HERE), *words], cwd=folder, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", MODULE, *words],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(HERE)},
+        stdout=subprocess.PIPE,
+        text=True,
     ) as server:
         if server.stdout is None:
             raise AssertionError
@@ -66,27 +70,34 @@ def megabytes_held(pid: int, what: str) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(what))
 
 
-def main() -> None:
-    """Measure all in turns and print a table."""
+def stream(rounds: int) -> Table:
+    """(j) each host in a process of its own, beside a bare loop in another."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as running:
         folder = Path(name)
         (folder / "big.bin").write_bytes(os.urandom(SIZE))
-        served = {
-            words: running.enter_context(process("serve", *words.split(), folder=folder))
-            for words in ("floor floor", *SERVERS)
-        }
-        best = dict.fromkeys(served, float("inf"))
+
+        def started(*words: str) -> tuple[str, int]:
+            return running.enter_context(process("serve", *words, folder=folder))
+
+        served = {words: started(*words.split()) for words in SERVERS}
         before = {words: megabytes_held(pid, "VmRSS") for words, (_, pid) in served.items()}
-        for _ in range(TURNS):
-            for words, (address, _) in served.items():
-                best[words] = min(best[words], seconds_to_read(address))
-        floor = best["floor floor"]
-        print(f"floor: {floor:.3f} s for {SIZE // 2**20} MB, 64 KiB at a time")
-        print("| host | seconds | of the floor | memory, MB |\n|---|---|---|---|")
-        for words in SERVERS:
-            more = megabytes_held(served[words][1], "VmHWM") - before[words]
-            mark = "" if best[words] <= GOAL * floor and more <= GOAL_MEMORY else " !"
-            print(f"| {words} | {best[words]:.3f} | {best[words] / floor:.2f} | {more:.1f} |{mark}")
+        table = interleave(
+            f"(j) stream {SIZE // 2**20} MB",
+            lambda: _reading(started("floor", "floor")[0]),
+            {words: (_reading(address), GOAL) for words, (address, _) in served.items()},
+            rounds=rounds,
+            seconds=0.0,
+        )
+        more = {
+            words: megabytes_held(pid, "VmHWM") - before[words]
+            for words, (_, pid) in served.items()
+        }
+    held = ", ".join(f"{words} {megabytes:.1f}" for words, megabytes in more.items())
+    return replace(table, notes=[f"Memory in MB, goal {GOAL_MEMORY:g}: {held}."])
+
+
+def _reading(address: str) -> Case:
+    return lambda times: sum(seconds_to_read(address) for _ in range(times))
 
 
 def serve(server: str, host: str) -> None:
@@ -192,7 +203,4 @@ def async_app(host: str, store: object) -> Any:  # noqa: ANN401  as above
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["serve"]:
-        serve(*sys.argv[2:])
-    else:
-        main()
+    serve(*sys.argv[2:])

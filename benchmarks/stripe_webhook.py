@@ -1,9 +1,6 @@
-"""What it costs to verify and parse a webhook of Stripe, beside the floor of the same run.
+"""(h) verify and parse a webhook of Stripe.
 
-The floor is what nobody can leave out: one HMAC-SHA256 over the body and one ``json.loads``.  Each
-figure is the fastest of many short runs, taken in turns, so that a busy machine slows all alike.
-
-    python benchmarks/stripe_webhook.py
+The floor is what nobody can leave out: one HMAC-SHA256 over the body and one ``json.loads``.
 """
 
 from __future__ import annotations
@@ -11,19 +8,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import stripe
 
+from benchmarks.runner import Table, interleave, repeat
 from digistore.blocking import run
 from digistore.clock import utc_now
 from digistore.errors import InvalidSignature
 from digistore.gateways.stripe import StripeGateway
 from digistore.testing.stripe import StripeDouble
 
-TURNS, CALLS = 200, 50
 GOAL, GOAL_FORGED = 1.0, 2.0
 HEADER = "Stripe-Signature"
 
@@ -70,20 +66,8 @@ def a_webhook() -> Webhook:
         return Webhook(body, headers, forged, double.webhook_secret)
 
 
-def fastest(works: Mapping[str, Callable[[], object]]) -> dict[str, float]:
-    """Return the microseconds that each of *works* takes at best."""
-    best = dict.fromkeys(works, float("inf"))
-    for _ in range(TURNS):
-        for name, work in works.items():
-            begun = time.perf_counter()
-            for _ in range(CALLS):
-                work()
-            best[name] = min(best[name], (time.perf_counter() - begun) / CALLS)
-    return {name: seconds * 1e6 for name, seconds in best.items()}
-
-
-def main() -> None:
-    """Print what each way takes, and its ratio to the floor."""
+def parse(rounds: int) -> list[Table]:
+    """(h) what is genuine, and what is forged."""
     webhook = a_webhook()
     gateway = StripeGateway(
         "sk_test_NeverSentAnywhere",
@@ -105,24 +89,27 @@ def main() -> None:
             return
         raise AssertionError
 
-    took = fastest(
-        {
-            "hmac": sign,
-            "hmac + json.loads": lambda: (sign(), json.loads(webhook.body)),
-            "parse_event": lambda: run(gateway.parse_event(webhook.body, webhook.headers)),
-            "parse_event, forged": forged,
-            "SDK construct_event": lambda: stripe.Webhook.construct_event(
-                text, webhook.headers[HEADER], webhook.secret, tolerance=3600
-            ),
-        }
-    )
-    floor, mac = took["hmac + json.loads"], took["hmac"]
-    print(f"body: {len(webhook.body)} bytes")
-    for name, micros in took.items():
-        of, base = ("hmac", mac) if name.endswith("forged") else ("floor", floor)
-        print(f"{name:22} {micros:8.1f} us  {micros / base:5.2f} x {of}")
-    print(f"goals: parse_event {GOAL} x floor, forged {GOAL_FORGED} x hmac")
+    def genuine() -> object:
+        return run(gateway.parse_event(webhook.body, webhook.headers))
 
+    def by_sdk() -> object:
+        return stripe.Webhook.construct_event(
+            text, webhook.headers[HEADER], webhook.secret, tolerance=3600
+        )
 
-if __name__ == "__main__":
-    main()
+    size = f"{len(webhook.body):,} bytes"
+    ways = {"parse_event": (repeat(genuine), GOAL), "the SDK's": (repeat(by_sdk), None)}
+    return [
+        interleave(
+            f"(h) verify and parse a webhook of {size}, beside HMAC and json.loads",
+            lambda: repeat(lambda: (sign(), json.loads(webhook.body))),
+            ways,
+            rounds=rounds,
+        ),
+        interleave(
+            f"(h) refuse a forged webhook of {size}, beside HMAC",
+            lambda: repeat(sign),
+            {"parse_event": (repeat(forged), GOAL_FORGED)},
+            rounds=rounds,
+        ),
+    ]

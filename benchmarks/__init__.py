@@ -1,0 +1,1 @@
+"""What the hot paths cost, beside the bare driver of the same run: ``python -m benchmarks``."""
