@@ -63,7 +63,9 @@ def main() -> None:
             print(table.markdown(), flush=True)
             tables.append(table)
     spent = f"{(time.monotonic() - begun) / 60:.0f} minutes"
-    text, data = report(tables, f"{machine()}; PostgreSQL: {where or 'none'}; {spent}")
+    text, data = report(
+        tables, f"{machine()}; PostgreSQL: {where or 'none'}, without fsync; {spent}"
+    )
     (given.output / "RESULTS.md").write_text(text)
     (given.output / "results.json").write_text(data)
 

@@ -92,7 +92,6 @@ def settle(place: Place, rounds: int, synchronous: str = FULL) -> Table:
             floor,
             ways,
             rounds=rounds,
-            seconds=0.02,
             between=place.checkpoint,
             notes=[f"Floor: the {len(replayer.statements)} statements of the whole webhook."],
         )

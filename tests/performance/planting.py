@@ -22,6 +22,11 @@ _SERIES = {
     "postgresql": "(SELECT generate_series(1, CAST({many} AS bigint)) AS n)",
 }
 
+_CHECKING = {
+    "sqlite": ("PRAGMA foreign_keys = OFF", "PRAGMA foreign_keys = ON"),
+    "postgresql": ("SET session_replication_role = replica", "RESET session_replication_role"),
+}
+
 
 def plant(connection: Connection, shop: Shop, purchases: int) -> None:
     """Multiply the first purchase in *shop*'s database until there are so many of them.
@@ -29,6 +34,8 @@ def plant(connection: Connection, shop: Shop, purchases: int) -> None:
     Each buyer has 20; one more, ``HEAVY``, has all 1,000 products. They were paid evenly over the
     year before; the days of that year but the last two are closed.
     """
+    off, on = _CHECKING[connection.dialect.name]
+    _say(connection, off)  # the copies of what is right are right
     [(order, line, product, buyer)] = shop.rows(
         "SELECT order_id, id, product_id, buyer_id FROM digistore_order_lines"
     )
@@ -93,7 +100,8 @@ def plant(connection: Connection, shop: Shop, purchases: int) -> None:
     grow("audit", f"entity_id = '{order}'", many, entity_id="'ord_' || n")
     _plant_links(connection, purchases // 10 + 1)
     _plant_days(connection, shop)
-    connection.exec_driver_sql("ANALYZE")
+    _say(connection, on)
+    _say(connection, "ANALYZE")
 
 
 def _plant_links(connection: Connection, many: int) -> None:
