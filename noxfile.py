@@ -178,11 +178,10 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def whole(session: nox.Session) -> None:
-    """Play all races, random lives and hosts, of which `tests` plays a part: half an hour."""
+    """Play all races, lives, hosts, and pairs of database and colour; `tests` plays a part."""
     install(session, "test")
     session.env["DIGISTORE_TESTS"] = "whole"
-    pytest(session, "-m", "long")
-    pytest(session, "tests/web")
+    pytest(session, "--ignore=tests/contract")
 
 
 @nox.session
