@@ -65,7 +65,10 @@ def without_constraints(path: Path) -> None:
         for (name,) in _of_kind(connection, "trigger"):
             connection.execute(f"DROP TRIGGER {name}")
         for (name,) in _of_kind(connection, "table"):
-            connection.execute(f"CREATE TABLE bare AS SELECT * FROM {name}")
+            found = connection.execute(f"PRAGMA table_info({name})").fetchall()
+            columns = ", ".join(f"{column[1]} ANY" for column in found)
+            connection.execute(f"CREATE TABLE bare ({columns}) STRICT")
+            connection.execute(f"INSERT INTO bare SELECT * FROM {name}")
             connection.execute(f"DROP TABLE {name}")
             connection.execute(f"ALTER TABLE bare RENAME TO {name}")
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from digistore.blocking import port
-from digistore.database import AnyRow
+from digistore.database import Prepared
 from digistore.errors import (
     CheckoutNotFound,
     GatewayError,
@@ -42,6 +42,25 @@ if TYPE_CHECKING:
 
 LONGEST_BODY = 1024 * 1024
 OK, LATER = 200, 503
+
+
+# Hot: most messages are repeated by the provider, or tell what another has told.
+_FIND = Prepared(
+    select(provider_events.c.id, provider_events.c.digest, provider_events.c.status).where(
+        *(
+            provider_events.c[name] == bindparam(name)
+            for name in ("gateway", "livemode", "account", "event_id")
+        )
+    )
+)
+
+
+class Known(NamedTuple):
+    """What is stored of a message that came before."""
+
+    id: str
+    digest: str
+    status: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +197,8 @@ class Inbox:
         )
         return None if row is None else row.checkout_id
 
-    async def _known(self, gateway: str, event: GatewayEvent) -> AnyRow | None:
-        return await self._database.first(_row_of(gateway, event))
+    async def _known(self, gateway: str, event: GatewayEvent) -> Known | None:
+        return _known(await self._database.fetch(_FIND, _key_of(gateway, event)))
 
     async def _flag(self, event: GatewayEvent) -> None:
         """Put before an operator that one event id came with two contents."""
@@ -214,7 +233,7 @@ async def _store(tx: Transaction, gateway: str, event: GatewayEvent) -> Stored:
         .on_conflict_do_nothing(index_elements=["gateway", "livemode", "account", "event_id"])
     )
     await tx.rows(statement)
-    row = await tx.first(_row_of(gateway, event))
+    row = _known(await tx.fetch(_FIND, _key_of(gateway, event)))
     if row is None:
         raise AssertionError
     hint = event.hint
@@ -229,13 +248,17 @@ async def _store(tx: Transaction, gateway: str, event: GatewayEvent) -> Stored:
     )
 
 
-def _row_of(gateway: str, event: GatewayEvent) -> Any:  # noqa: ANN401  SQLAlchemy's own
-    return select(provider_events.c.id, provider_events.c.digest, provider_events.c.status).where(
-        provider_events.c.gateway == gateway,
-        provider_events.c.livemode == event.livemode,
-        provider_events.c.account == event.account,
-        provider_events.c.event_id == event.id,
-    )
+def _key_of(gateway: str, event: GatewayEvent) -> Mapping[str, object]:
+    return {
+        "gateway": gateway,
+        "livemode": int(event.livemode),
+        "account": event.account,
+        "event_id": event.id,
+    }
+
+
+def _known(rows: Sequence[tuple[Any, ...]]) -> Known | None:
+    return Known(*rows[0]) if rows else None
 
 
 async def _wake(tx: Transaction, gateway: str, event: GatewayEvent) -> None:
