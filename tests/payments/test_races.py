@@ -26,8 +26,8 @@ from tests.races import MANY, Race
 
 pytestmark = pytest.mark.long
 
-ROUNDS = extent(4, 150)
-FEWER = extent(2, 150)  # of what is close to another race, or is run by eight
+ROUNDS = extent(2, 150)
+FEWER = extent(1, 150)  # of what is close to another race, or is run by eight
 PRICE = Money("29.00", "USD")
 PART = Money("20.00", "USD")
 

@@ -20,7 +20,7 @@ def test_a_ratio_is_to_the_floor_of_the_same_round() -> None:
         return lambda times: times * microseconds * (1 + next(load) / 1000) / 1e6
 
     ways = {"slow": (drifting(30), 2.0)}
-    table = interleave("t", lambda: drifting(10), ways, rounds=41, seed=1)
+    table = interleave("t", lambda: drifting(10), ways, rounds=9, seed=1)
     assert table.lines[2].ratio[1] == pytest.approx(3, rel=0.1)
     assert not table.is_void
     assert "<= 2 **missed**" in table.markdown()
@@ -51,7 +51,7 @@ def test_a_seed_repeats_the_order_and_is_told() -> None:
             return lambda times: seen.append(name) or takes(1)(times)  # type: ignore[func-returns-value]
 
         ways = {name: (noting(name), None) for name in "abc"}
-        table = interleave("t", lambda: takes(1), ways, rounds=9, seed=7)
+        table = interleave("t", lambda: takes(1), ways, rounds=3, seed=7)
         orders.append(seen)
     assert orders[0] == orders[1]
-    assert "9 rounds, seed 7." in table.markdown()
+    assert "3 rounds, seed 7." in table.markdown()

@@ -140,11 +140,6 @@ OVER_SOCKETS = (
     "litestar@uvicorn",
     "django-asgi@uvicorn",
 )
-ONLY_IN_PROCESS = tuple(
-    name for name in HOSTS if not any(each.startswith(f"{name}@") for each in OVER_SOCKETS)
-)
-
-
 A_PART = ("flask", "django", "fastapi@uvicorn", "wsgi@waitress")
 
 
@@ -160,7 +155,7 @@ def some(request: pytest.FixtureRequest, open_web: Callable[..., Web]) -> Web:
     return open_web(request.param)
 
 
-@pytest.fixture(params=[*IN_PROCESS, *OVER_SOCKETS] if WHOLE else [*ONLY_IN_PROCESS, *OVER_SOCKETS])
+@pytest.fixture(params=[*IN_PROCESS, *OVER_SOCKETS] if WHOLE else OVER_SOCKETS)
 def web(request: pytest.FixtureRequest, open_web: Callable[..., Web]) -> Web:
     """A shop in each host: by a real server over a socket, and called as a function."""
     return open_web(request.param)
