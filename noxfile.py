@@ -114,6 +114,8 @@ ON_EVERY_PYTHON = [
 PYTHONS = SUPPORTED if CURRENT in SUPPORTED else [*SUPPORTED, CURRENT]
 
 OLDEST_STRIPE = "15.6.0"
+# A release of somebody else's must not fail a change that has nothing to do with it.
+TESTED = ["-c", "constraints.txt"]
 
 nox.needs_version = ">=2026.10"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -125,7 +127,7 @@ nox.options.sessions = ["lint", "types", "docs", "tests", "contract"]
 def install(session: nox.Session, *groups: str, editable: bool = False) -> None:
     """Install the project, as its users would unless *editable*, and the named groups."""
     project = ["-e", "."] if editable else ["."]
-    session.install(*project, *nox.project.dependency_groups(PROJECT, *groups))
+    session.install(*TESTED, *project, *nox.project.dependency_groups(PROJECT, *groups))
 
 
 def pytest(session: nox.Session, *arguments: str) -> None:
@@ -143,7 +145,7 @@ def where_tests_write() -> dict[str, str]:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check the style: all rules of ruff, and its format."""
-    session.install(*nox.project.dependency_groups(PROJECT, "lint"))
+    session.install(*TESTED, *nox.project.dependency_groups(PROJECT, "lint"))
     session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", "--check")
 
@@ -152,7 +154,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check the types: mypy, strict."""
     install(session, "lint", "test", "docs", editable=True)
-    session.install(NOX)
+    session.install(*TESTED, NOX)
     session.run("mypy", *session.posargs)
 
 
@@ -214,6 +216,23 @@ def bench(session: nox.Session) -> None:
     """
     install(session, "test")
     session.run("python", "-m", "benchmarks", *session.posargs)  # on a disk: commits wait
+
+
+@nox.session
+def upgrade(session: nox.Session) -> None:
+    """Write down the newest release of all that the checks install."""
+    session.install("uv")
+    everything = ["pyproject.toml", "--all-extras", "--group", "dev"]
+    for_pip = ["--strip-extras", "--no-annotate", "--no-header", "-o", "constraints.txt"]
+    python = ["--universal", "--python-version", SUPPORTED[0]]
+    session.run("uv", "pip", "compile", "-q", "--upgrade", *everything, *python, *for_pip)
+
+
+@nox.session
+def newest(session: nox.Session) -> None:
+    """Run the tests on whatever is the newest today, as a user's installation would be."""
+    session.install(".", *nox.project.dependency_groups(PROJECT, "test"))
+    pytest(session)
 
 
 @nox.session
