@@ -343,6 +343,15 @@ def test_a_schema_and_options_of_the_hosts_own_are_not_mixed(migrated: str) -> N
         Store.open(url, schema="shop", **COMMON)
 
 
+@pytest.mark.parametrize(
+    "name", ["", "Shop", "my shop", "1shop", "pg_shop", "a;b", 'a"b', "s" * 64]
+)
+def test_a_schema_that_would_need_quotes_is_refused(migrated: str, name: str) -> None:
+    """The search path folds capitals and ends at blanks: it would name another schema."""
+    with pytest.raises(ConfigError, match="schema takes a name"):
+        Store.open(migrated, schema=name, **COMMON)
+
+
 # Engines of hosts
 
 

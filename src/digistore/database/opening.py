@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, Engine, make_url
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _SQLITE = {"sqlite", "sqlite+pysqlite"}
 _POSTGRESQL = {"postgresql+psycopg", "postgresql+psycopg_async"}
+_SCHEMA = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,62}")  # what needs no quotes; pg_ is the server's
 
 
 def read_url(url: str) -> URL:
@@ -112,6 +114,11 @@ def _pool(engine: Engine, backend: postgresql.PostgreSQL, *, owned: bool) -> Sou
 
 
 def _postgresql(schema: str | None) -> postgresql.PostgreSQL:
+    if schema is not None and not _SCHEMA.fullmatch(schema):
+        raise ConfigError(
+            "schema takes a name of at most 63 small letters, digits and _, not beginning with a "
+            "digit or pg_"
+        )
     try:
         return postgresql.PostgreSQL(schema)
     except ImportError as error:

@@ -29,7 +29,7 @@ CONNECT_TIMEOUT = 5  # seconds; psycopg's least is 2
 SCHEMA_LOCK = 38_120_949_073_562
 
 _IDLE, _IN_ERROR, _UNKNOWN = 0, 3, 4  # libpq's transaction status: PQTRANS_...
-_LOST_REPLICATION = "01000"
+_REPLICATION_WAIT = "SyncRepWaitForLSN"  # the server's function; its words are translated
 _SEARCH_PATH = "search_path"
 _HEARD: WeakKeyDictionary[Any, list[str]] = WeakKeyDictionary()
 
@@ -99,7 +99,7 @@ class PostgreSQL:
         not have been replicated" (https://www.postgresql.org/docs/current/warm-standby.html).
         """
         heard = _notices(driver)
-        doubted = _LOST_REPLICATION in heard
+        doubted = _REPLICATION_WAIT in heard
         heard.clear()
         return not doubted
 
@@ -156,7 +156,7 @@ def lock_schema(connection: Connection) -> None:
 
 
 def _notices(driver: Any) -> list[str]:  # noqa: ANN401  psycopg's
-    """Return the SQLSTATEs of warnings that *driver* has heard since they were last cleared."""
+    """Return who in the server has warned *driver* since this was last cleared."""
     heard = _HEARD.get(driver)
     if heard is None:
         heard = _HEARD[driver] = []
@@ -166,7 +166,7 @@ def _notices(driver: Any) -> list[str]:  # noqa: ANN401  psycopg's
 
 def _hear(heard: list[str], notice: Any) -> None:  # noqa: ANN401  psycopg's
     if notice.severity_nonlocalized == "WARNING":
-        heard.append(notice.sqlstate)
+        heard.append(notice.source_function)
 
 
 def check_server(driver: Any) -> None:  # noqa: ANN401  psycopg's
