@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import IntegrityError
 
 from digistore import SYSTEM, Role
 from digistore.audit import Change, digest_of, record
@@ -174,7 +173,7 @@ def test_no_changes_write_nothing(database: Database) -> None:
 @pytest.mark.parametrize("version", [0, 1, 3], ids=["before the first", "twice", "a gap"])
 def test_a_chain_has_one_row_per_version_and_no_gap(database: Database, version: int) -> None:
     write(database, Change("thing", "a", 1))
-    with pytest.raises(IntegrityError):
+    with pytest.raises(sqlite3.IntegrityError):
         write(database, Change("thing", "a", version))
     assert len(rows_of(database)) == 1
 

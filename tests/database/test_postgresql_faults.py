@@ -246,21 +246,41 @@ class Cut:
     """Loses the connection in COMMIT: before the server hears of it, or after it has done it."""
 
     def __init__(self, shelf: Colour, moment: str) -> None:
-        self._left = 1
         self.engine = shelf.database.engine
-        self.moment = f"{moment}_cursor_execute"
+        self.moment = moment
+        self.left = 1
 
     def __enter__(self) -> Self:
-        event.listen(self.engine, self.moment, self._cut)
+        event.listen(self.engine, "checkout", self._watch)
         return self
 
     def __exit__(self, *_: object) -> None:
-        event.remove(self.engine, self.moment, self._cut)
+        event.remove(self.engine, "checkout", self._watch)
 
-    def _cut(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if statement == "COMMIT" and self._left:
-            self._left -= 1
+    def cut(self, moment: str, statement: object) -> None:
+        if statement == "COMMIT" and moment == self.moment and self.left:
+            self.left -= 1
             raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    def _watch(self, connection: Any, *_: object) -> None:
+        driver = getattr(connection, "driver_connection", connection)
+        kind: Any = driver.cursor_factory
+        cut = self.cut
+
+        class Watched(kind):  # type: ignore[misc]
+            statement: object = None
+
+            def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+                cut("before", query)
+                self.statement = query
+                return super().execute(query, *args, **kwargs)
+
+            @property
+            def description(self) -> Any:  # the first that is asked of an answer
+                cut("after", self.statement)
+                return super().description
+
+        driver.cursor_factory = Watched
 
 
 def person(user_id: str, tx: Transaction) -> Any:

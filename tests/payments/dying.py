@@ -117,9 +117,12 @@ def live_until(order: dict[str, Any]) -> None:
     store = open_shop(folder, MortalGateway(folder / "world.json", clock, death), clock)
     engine = store._shop.database.engine
 
-    @event.listens_for(engine, "before_cursor_execute")
-    def before(*seen: Any) -> None:
-        death.pass_by(seen[2])
+    # The first statement makes a new connection: nothing is said on those that are there.
+    engine.dispose()
+
+    @event.listens_for(engine, "connect")
+    def listen(driver: Any, _record: object) -> None:
+        driver.set_trace_callback(death.pass_by)
 
     death.armed = True
     OPERATIONS[order["operation"]](store, order)

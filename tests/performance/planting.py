@@ -98,10 +98,91 @@ def plant(connection: Connection, shop: Shop, purchases: int) -> None:
     grow("entitlement_facts", "1 = 1", many, grant_id="'ppr_' || n", about="'pay_' || n")
     grow("provider_events", "1 = 1", many, id="'pev_' || n", event_id="'evt_' || n")
     grow("audit", f"entity_id = '{order}'", many, entity_id="'ord_' || n")
+    _plant_what_follows(connection, purchases // 10 + 1)
     _plant_links(connection, purchases // 10 + 1)
     _plant_days(connection, shop)
     _say(connection, on)
     _say(connection, "ANALYZE")
+
+
+def _plant_what_follows(connection: Connection, many: int) -> None:
+    """Have one payment in ten given back in part and disputed, and help asked for as often."""
+    for table, row in _FOLLOWS.items():
+        _say(
+            connection,
+            f"INSERT INTO digistore_{table} ({', '.join(row)}) SELECT {', '.join(row.values())}"
+            f" FROM {_SERIES[connection.dialect.name].format(many=many)} AS series",
+        )
+
+
+_OF_PAYMENT = {
+    "payment_id": "'pay_' || (n * 10)",
+    "gateway": "'sandbox'",
+    "livemode": "0",
+    "account": "'sandbox'",
+    "amount": "100",
+    "currency": "'USD'",
+    "assigned": "1",
+}
+_FOLLOWS = {
+    "refunds": {
+        **_OF_PAYMENT,
+        "id": "'ref_' || n",
+        "ref": "'re_' || n",
+        "state": "'succeeded'",
+        "origin": "'gateway'",
+        "actor": "'system'",
+        "respread": "0",
+        "tries": "0",
+        "created_at": "n",
+        "succeeded_at": "n",
+    },
+    "refund_lines": {
+        "refund_id": "'ref_' || n",
+        "order_line_id": "'oln_' || (n * 10)",
+        "amount": "100",
+        "tax": "0",
+    },
+    "disputes": {
+        **_OF_PAYMENT,
+        "id": "'dis_' || n",
+        "ref": "'dp_' || n",
+        "state": "'won'",
+        "ticket": "1",
+        "opened_at": "n",
+        "changed_at": "n",
+    },
+    "dispute_lines": {"dispute_id": "'dis_' || n", "order_line_id": "'oln_' || (n * 10)"},
+    "support_requests": {
+        "id": "'sup_' || n",
+        "purchased_product_id": "'ppr_' || (n * 10)",
+        "product_id": "'prd_' || n",
+        "customer_id": "'usr_' || n",
+        "order_id": "'ord_s' || n",
+        "order_line_id": "'oln_s' || n",
+        "line_kind": "'support'",
+        "kind": "'setup'",
+        "subject": "'Where?'",
+        "body": "'Where?'",
+        "scope": "'An hour.'",
+        "metadata": "'{}'",
+        "price": "4900",
+        "currency": "'USD'",
+        "state": "'unpaid'",
+        "created_at": "n",
+        "version": "1",
+    },
+    "support_facts": {
+        "grant_id": "'sup_' || n",
+        "about": "'pay_' || n",
+        "kind": "'payment'",
+        "state": "'succeeded'",
+        "amount": "4900",
+        "ticket": "0",
+        "at": "n",
+        "actor": "'system'",
+    },
+}
 
 
 def _plant_links(connection: Connection, many: int) -> None:

@@ -17,8 +17,7 @@ from tests.performance.plans import plan_of, scanned
 from tests.performance.planting import HEAVY, PRODUCTS
 
 Use = Callable[[Shop], object]
-# Small however much is sold, or here, where nothing was given back.
-SMALL = {"digistore_event_handlers", "digistore_refunds"}
+SMALL = {"digistore_event_handlers"}  # however much is sold
 
 
 def closed(shop: Shop) -> Period:

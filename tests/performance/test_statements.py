@@ -5,21 +5,32 @@ The lists are compared whole, so that a statement too many names itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 
-from digistore import SYSTEM
+from digistore import SYSTEM, AsyncStore, Store
 from digistore.catalog import Product
 from digistore.database.keyset import place_of
 from digistore.downloads import DownloadRequest
 from digistore.errors import Invalid, InvalidSignature
+from digistore.gateways.sandbox import SandboxGateway
 from digistore.paging import encode_cursor
-from tests.conftest import Shop
+from digistore.testing import FrozenClock
+from tests.conftest import SECRET, Awaited, Shop
 from tests.payments.asking import usd
 from tests.performance.hearing import hearing, said_by
+from tests.performance.travelling import trips
+from tests.postgres import Wiped
+
+
+def _each_once(names: str) -> str:
+    return " ".join(dict.fromkeys(names.split()))
+
 
 ACTING = "SELECT users user_roles"
 GRANTS = "SELECT purchased_products releases"
@@ -28,27 +39,35 @@ TAKE_IN = [
     "BEGIN",
     "INSERT provider_events",
     "SELECT provider_events",
-    "SELECT payment_attempts",
     "UPDATE payment_attempts",  # the ticket
     "COMMIT",
 ]
-FIND = ["SELECT payment_attempts", "SELECT payments"]
-READ = [
-    "SELECT orders",
-    "SELECT users order_lines",
-    "SELECT payment_attempts",
-    "SELECT redemptions",
-    "SELECT payments",
-    "SELECT payment_actions",
+WHOSE = "payments payment_attempts"
+BOOK = [  # with the audit rows before those that may follow
+    "audit orders",
+    "users order_lines",
+    "payment_attempts",
+    "redemptions",
+    "audit payments",
+    "refunds payments",
+    "refund_lines refunds payments",
+    "disputes payments",
+    "dispute_lines disputes payments",
+    "payment_actions",
 ]
-READ_PAID = [*READ[:5], "SELECT refunds", "SELECT disputes", *READ[5:]]
+LOOK = [f"SELECT {WHOSE}", *(f"SELECT {_each_once(f'{told} {WHOSE}')}" for told in BOOK)]
+LINES = "users order_lines"
 SETTLE = [
     "BEGIN",
     "UPDATE orders",  # the lock
-    *READ,
+    *(f"SELECT {told}" for told in BOOK),
     "INSERT holdings",  # the lock of what a person has
-    "SELECT purchased_products orders",
-    "SELECT entitlement_facts purchased_products",
+    f"SELECT audit purchased_products orders {LINES}",
+    f"SELECT entitlement_facts purchased_products {LINES}",
+    "INSERT holdings",  # the same for help, of which the order has none
+    "SELECT audit support_requests order_lines",
+    "SELECT support_facts support_requests order_lines",
+    f"SELECT purchased_products {LINES}",
     "UPDATE orders",
     "UPDATE order_lines",
     "UPDATE payment_attempts",
@@ -58,7 +77,6 @@ SETTLE = [
     "INSERT events",
     "INSERT events",
     "INSERT deliveries",
-    "SELECT audit",
     "INSERT audit",
     "COMMIT",
 ]
@@ -102,7 +120,56 @@ def test_settling_reads_once_without_a_lock_then_writes_once_per_table(shop: Sho
     checkout = shop.checkout(shop.product())
     message = shop.sandbox.pay(checkout)
     said = said_by(shop.store, lambda: shop.deliver(message))
-    assert said == [*FETCH, *TAKE_IN, *FIND, *READ, *SETTLE, *CLOSE]
+    assert said == [*FETCH, *TAKE_IN, *LOOK, *SETTLE, *CLOSE]
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_settling_goes_three_times_to_the_server(wiped: Wiped, *, awaited: bool) -> None:
+    """A look; the locks and what they guard, read by statements of their own; all writes."""
+    clock = FrozenClock()
+    sandbox = SandboxGateway(clock=clock)
+    with opened(wiped.wipe(), sandbox, clock, awaited=awaited) as store:
+        shop = Shop(store, sandbox, clock)
+        shop.buy(shop.product("first"))
+        message = sandbox.pay(shop.checkout(shop.product("second")))
+        with trips(store) as went:
+            shop.deliver(message)
+        assert (
+            went
+            == [
+                ["SELECT"],  # is it known
+                ["BEGIN", "INSERT", "SELECT", "UPDATE"],
+                ["COMMIT"],
+                ["SELECT"] * len(LOOK),
+                ["BEGIN", "UPDATE", *(one.split()[0] for one in SETTLE[2:19])],
+                # of payment, purchase and order there is an audit row each
+                [*(one.split()[0] for one in SETTLE[19:-1]), "INSERT", "INSERT", "COMMIT"],
+                ["BEGIN", "UPDATE", "COMMIT"],
+            ]
+        )
+
+
+@contextmanager
+def opened(
+    url: str, sandbox: SandboxGateway, clock: FrozenClock, *, awaited: bool
+) -> Iterator[Any]:
+    """Open a store of either colour."""
+    common: Any = {"files": "memory://", "gateways": [sandbox], "secret": SECRET, "clock": clock}
+    if not awaited:
+        with Store.open(url, **common) as store:
+            yield store
+        return
+    loop = asyncio.new_event_loop()
+    on_loop = loop.run_until_complete(_opened(url, common))
+    try:
+        yield Awaited(on_loop, loop)
+    finally:
+        loop.run_until_complete(on_loop.close())
+        loop.close()
+
+
+async def _opened(url: str, common: Any) -> AsyncStore:
+    return AsyncStore.open(url, **common)
 
 
 def test_a_message_that_comes_again_is_one_statement_and_no_transaction(shop: Shop) -> None:
@@ -118,7 +185,7 @@ def test_a_known_fact_under_another_id_starts_no_settle_transaction(shop: Shop) 
     shop.deliver(message)
     again = next(one for one in shop.sandbox.deliver(checkout) if one[0] != message[0])
     said = said_by(shop.store, lambda: shop.deliver(again))
-    assert said == [*FETCH, *TAKE_IN, *FIND, *READ_PAID, *CLOSE]
+    assert said == [*FETCH, *TAKE_IN, *LOOK, *CLOSE]
 
 
 def test_a_forged_message_is_no_statement(shop: Shop) -> None:

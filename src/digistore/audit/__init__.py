@@ -3,6 +3,6 @@
 It owns one append-only table. It must never hold personal data.
 """
 
-from digistore.audit.service import Change, digest_of, record
+from digistore.audit.service import Change, Heads, digest_of, head, record
 
-__all__ = ["Change", "digest_of", "record"]
+__all__ = ["Change", "Heads", "digest_of", "head", "record"]

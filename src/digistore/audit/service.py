@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sqlalchemy import Select, insert, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, Select, literal_column, select, tuple_
 
 from digistore.audit.tables import audit
 from digistore.canonical import canonical_sha256
 from digistore.clock import to_micros
+from digistore.database import inserting
 
 if TYPE_CHECKING:
     from digistore.database import Transaction
 
 _KEY = (audit.c.entity, audit.c.entity_id, audit.c.version)
+_INSERT = inserting(audit, tuple(column.name for column in audit.c if column.name != "sequence"))
+Heads: TypeAlias = "Mapping[tuple[str, str, int], bytes]"
+"""Digests by entity, its id and version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,31 +34,39 @@ class Change:
     changes: Mapping[str, str | int | bool | None] = field(default_factory=dict)
 
 
-async def record(tx: Transaction, actor: str, cause: str, changes: Sequence[Change]) -> None:
-    """Write one row for each of *changes*; *cause* names the operation or message behind them."""
-    if not changes:
-        return
-    digests = await _previous(tx, changes)
+async def record(
+    tx: Transaction, actor: str, cause: str, changes: Sequence[Change], heads: Heads | None = None
+) -> None:
+    """Write one row for each of *changes*; *cause* names the operation or message behind them.
+
+    *heads* are the rows before them as far as they have been read, under the same locks.
+    """
+    digests = await _previous(tx, changes, heads or {})
     rows = []
     for change in sorted(changes, key=lambda one: one.version):
         key = (change.entity, change.entity_id, change.version)
         previous = digests.get((*key[:2], change.version - 1))
         digests[key] = digest_of(change, tx.now, actor, cause, previous)
-        rows.append(
-            {
-                "entity": change.entity,
-                "entity_id": change.entity_id,
-                "version": change.version,
-                "at": tx.now,
-                "actor": actor,
-                "cause": cause,
-                "changes": dict(change.changes),
-                "digest": digests[key],
-                "previous": previous,
-            }
+        row = _INSERT.given(
+            entity=change.entity,
+            entity_id=change.entity_id,
+            version=change.version,
+            at=tx.now,
+            actor=actor,
+            cause=cause,
+            changes=dict(change.changes),
+            digest=digests[key],
+            previous=previous,
         )
-        tx.leave(_row(key, digests[key]))
-    await tx.rows(insert(audit), rows)
+        rows.append(row)
+        tx.leave(partial(_row, key, digests[key]))
+    tx.put(rows)
+
+
+def head(entity: str, entity_id: ColumnElement[str], version: ColumnElement[int]) -> Any:  # noqa: ANN401
+    """Select the digest of a row by columns of the statement around it, as ``head``."""
+    here = (audit.c.entity == entity, audit.c.entity_id == entity_id, audit.c.version == version)
+    return select(audit.c.digest).where(*here).scalar_subquery().label("head")
 
 
 def _row(key: tuple[str, str, int], digest: bytes) -> Select[Any]:
@@ -79,10 +92,12 @@ def digest_of(
 
 
 async def _previous(
-    tx: Transaction, changes: Sequence[Change]
+    tx: Transaction, changes: Sequence[Change], heads: Heads
 ) -> dict[tuple[str, str, int], bytes]:
     wanted = [(one.entity, one.entity_id, one.version - 1) for one in changes if one.version > 1]
-    if not wanted:
-        return {}
-    found = await tx.rows(select(*_KEY, audit.c.digest).where(tuple_(*_KEY).in_(wanted)))
-    return {(row.entity, row.entity_id, row.version): row.digest for row in found}
+    known = {key: heads[key] for key in wanted if key in heads}
+    unknown = [key for key in wanted if key not in heads]
+    if not unknown:
+        return known
+    found = await tx.rows(select(*_KEY, audit.c.digest).where(tuple_(*_KEY).in_(unknown)))
+    return known | {(row.entity, row.entity_id, row.version): row.digest for row in found}

@@ -8,13 +8,14 @@ from digistore.database.hosts import AwaitedHost, BlockingHost, Host
 from digistore.database.joined import JoinedDatabase, SharedDatabase, may_be_joined
 from digistore.database.lanes import AnyRow
 from digistore.database.sqlite import prepare_sqlite
-from digistore.database.statements import Prepared
+from digistore.database.statements import Call, Prepared, Statement, changing, inserting
 from digistore.database.transaction import Reader, Record, Transaction
 
 __all__ = [
     "AnyRow",
     "AwaitedHost",
     "BlockingHost",
+    "Call",
     "Database",
     "Host",
     "JoinedDatabase",
@@ -22,7 +23,10 @@ __all__ = [
     "Reader",
     "Record",
     "SharedDatabase",
+    "Statement",
     "Transaction",
+    "changing",
+    "inserting",
     "may_be_joined",
     "prepare_sqlite",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -15,10 +16,6 @@ class Backend(Protocol):
     """The words and errors of one kind of database."""
 
     @property
-    def begin(self) -> str:
-        """What begins a transaction that writes."""
-
-    @property
     def begin_reading(self) -> str:
         """What begins several reads at one moment."""
 
@@ -27,14 +24,21 @@ class Backend(Protocol):
         """What makes a COMMIT wait until all earlier ones are as safe as it will be itself."""
 
     @property
+    def pipelines(self) -> bool:
+        """Whether the driver can send several statements before it hears of the first."""
+
+    @property
     def errors(self) -> tuple[type[Exception], ...]:
         """What is raised by the driver, wrapped by SQLAlchemy or not."""
 
     def fault(self, error: BaseException) -> Fault:
         """Say what one of `errors` means for the transaction."""
 
-    def waits(self, seconds: float | None) -> tuple[str, str]:
-        """Return what lets a begun transaction wait *seconds* for a lock, and what ends that."""
+    def opening(self, patience: float | None) -> tuple[Sequence[str], str]:
+        """Return what begins a transaction that writes, and what is to be said when it is over.
+
+        It waits *patience* seconds for a lock, if that is given.
+        """
 
     def open(self, driver: Any) -> bool:  # noqa: ANN401  whatever the driver calls a connection
         """Say whether a transaction is open on a connection of the driver."""

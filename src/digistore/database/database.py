@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from digistore.database.backend import Backend
     from digistore.database.lanes import AnyRow, Lane, Params
     from digistore.database.sources import Source
-    from digistore.database.statements import Prepared
+    from digistore.database.statements import Call, Prepared, Statement
+    from digistore.database.transaction import Trace
 
 T = TypeVar("T")
 
@@ -185,7 +186,7 @@ class Database:
 
         return await self._reading(at_one_moment)
 
-    async def rows(self, statement: Executable, params: Params = None) -> Sequence[AnyRow]:
+    async def rows(self, statement: Executable | Call, params: Params = None) -> Sequence[AnyRow]:
         """Run one reading statement and return its rows.
 
         Raises:
@@ -193,7 +194,7 @@ class Database:
         """
         return await self._reading(lambda lane: lane.rows(statement, params))
 
-    async def first(self, statement: Executable, params: Params = None) -> AnyRow | None:
+    async def first(self, statement: Executable | Call, params: Params = None) -> AnyRow | None:
         """Return the first row of one reading statement, ``None`` if there is none."""
         rows = await self.rows(statement, params)
         return rows[0] if rows else None
@@ -239,6 +240,14 @@ class Database:
             raise Busy("the database cannot be read now; the call may be repeated") from error
         raise error
 
+    async def batch(self, statements: Sequence[Statement]) -> list[Sequence[AnyRow]]:
+        """Run several reading statements, in one round trip where that can be.
+
+        Raises:
+            Busy: the database stayed locked or cannot be read.
+        """
+        return await self._reading(lambda lane: lane.batch(statements))
+
     async def whole(self, call: Callable[[Connection], T]) -> T:
         """Call what needs a blocking connection, to read."""
         return await self._reading(lambda lane: lane.whole(call))
@@ -283,46 +292,47 @@ class _Attempt(Generic[T]):
         self._work = work
         self._patience = patience
         self._ids: list[str] = []
-        self._left: list[Select[Any]] = []
+        self._left: list[Trace] = []
         self.now = now
         self.unknown = False  # whether a COMMIT has got no answer
 
     def traces(self) -> list[Select[Any]]:
         """Return statements of which one finds a row if the work is done."""
+        left = [trace() for trace in self._left]
         if not self._ids:
-            return self._left
+            return left
         tables = [table for table in metadata.sorted_tables if "id" in table.primary_key.columns]
         one: Select[Any] = select(literal_column("1"))
-        return [*(one.where(table.c.id.in_(self._ids)) for table in tables), *self._left]
+        return [*(one.where(table.c.id.in_(self._ids)) for table in tables), *left]
 
     async def run(self, source: Source) -> T:
         """Try once."""
         backend = source.backend
-        before, after = backend.waits(self._patience)
+        opening, closing = backend.opening(self._patience)
         async with source.writing() as lane:
-            await lane.say(backend.begin)
+            tx = Transaction(lane, self.now, self._ids, self._left, opening)
             try:
-                if before:
-                    await lane.say(before)
-                tx = Transaction(lane, self.now, self._ids, self._left)
+                if not backend.pipelines:  # nothing is gained by beginning later
+                    await tx.send()
                 self.result = await self._work(tx)
-                await self._commit(lane, backend.errors, backend.fault)
+                await self._commit(tx, lane, backend.errors, backend.fault)
             except BaseException:
                 await lane.roll_back()
                 raise
             finally:
-                if after:
-                    await lane.say(after)
+                if closing:
+                    await lane.say(closing)
         return self.result
 
     async def _commit(
         self,
+        tx: Transaction,
         lane: Lane,
         errors: tuple[type[Exception], ...],
         fault: Callable[[BaseException], Fault],
     ) -> None:
         try:
-            await lane.say("COMMIT")
+            await tx.commit()
         except errors as error:
             self.unknown |= fault(error) is Fault.GONE
             raise

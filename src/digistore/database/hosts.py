@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from sqlalchemy import Connection
 from sqlalchemy.exc import InvalidRequestError
 
-from digistore.database.lanes import AwaitedLane, BlockingLane, Lane
+from digistore.database.lanes import AnyRow, AwaitedLane, BlockingLane, Lane
+from digistore.database.statements import Call
 from digistore.errors import ConfigError, TransactionFailed
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session, scoped_session
 
     from digistore.database.backend import Backend
-    from digistore.database.statements import Prepared
+    from digistore.database.statements import Prepared, Statement
 
     BlockingGiven: TypeAlias = Connection | Session | scoped_session[Any]
     AwaitedGiven: TypeAlias = AsyncConnection | AsyncSession | async_scoped_session[Any]
@@ -121,6 +122,17 @@ class _HostLane(AwaitedLane):
         """Run a hot statement."""
         return await self.whole(
             lambda c: prepared.run_on(c.connection.dbapi_connection, self.dialect, params)
+        )
+
+    async def batch(self, statements: Sequence[Statement]) -> list[Sequence[AnyRow]]:
+        """Run statements in order, one by one: not every driver can send them together."""
+        return [await self._one(statement) for statement in statements]
+
+    async def _one(self, statement: Statement) -> Sequence[AnyRow]:
+        if not isinstance(statement, Call):
+            return await super()._one(statement)
+        return await self.whole(
+            lambda c: statement.run_on(c.connection.dbapi_connection, self.dialect)
         )
 
     async def put_many(self, prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> None:

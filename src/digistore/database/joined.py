@@ -122,7 +122,9 @@ class JoinedDatabase(Database):
         lane, driver = await self._host.lend(self._backend)
         await lane.say(f"SAVEPOINT {_WORK}")
         try:
-            result = await work(Transaction(lane, self.clock(), [], []))
+            tx = Transaction(lane, self.clock(), [], [])
+            result = await work(tx)
+            await tx.send()
             await lane.say(f"RELEASE SAVEPOINT {_WORK}")
         except BaseException as error:
             await self._undo(lane, driver, _WORK, error)

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 from sqlalchemy import Connection, Dialect, Executable, Row
 from sqlalchemy.exc import DBAPIError
 
-from digistore.database.statements import Prepared, no_text
+from digistore.database.statements import (
+    Batch,
+    Call,
+    Prepared,
+    Statement,
+    no_half_texts,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -29,7 +35,7 @@ class Lane(Protocol):
     def dialect(self) -> Dialect:
         """What statements are compiled for."""
 
-    async def rows(self, statement: Executable, params: Params = None) -> Sequence[AnyRow]:
+    async def rows(self, statement: Executable | Call, params: Params = None) -> Sequence[AnyRow]:
         """Run a statement of SQLAlchemy."""
 
     async def say(self, text: str) -> Sequence[AnyRow]:
@@ -42,6 +48,9 @@ class Lane(Protocol):
 
     async def put_many(self, prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run a hot statement once per row of parameters."""
+
+    async def batch(self, statements: Sequence[Statement]) -> list[Sequence[AnyRow]]:
+        """Run statements in order, in one round trip where the driver can; return all rows."""
 
     async def whole(self, call: Callable[[Connection], T]) -> T:
         """Call what needs a blocking connection."""
@@ -62,12 +71,12 @@ class BlockingLane:
         self.dialect = connection.dialect
         self._backend = backend
 
-    async def rows(self, statement: Executable, params: Params = None) -> Sequence[AnyRow]:
+    async def rows(self, statement: Executable | Call, params: Params = None) -> Sequence[AnyRow]:
         """Run a statement of SQLAlchemy."""
-        try:
+        if isinstance(statement, Call):
+            return await self._one(statement)
+        with no_half_texts():
             result = self.connection.execute(statement, params)
-        except UnicodeEncodeError:
-            raise no_text() from None
         return result.all() if result.returns_rows else ()
 
     async def say(self, text: str) -> Sequence[AnyRow]:
@@ -84,6 +93,22 @@ class BlockingLane:
     async def put_many(self, prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run a hot statement once per row of parameters."""
         prepared.run_many(self._driver, self.dialect, rows)
+
+    async def batch(self, statements: Sequence[Statement]) -> list[Sequence[AnyRow]]:
+        """Run statements in order, in one round trip where the driver can; return all rows."""
+        if len(statements) == 1 or not self._backend.pipelines:
+            return [await self._one(statement) for statement in statements]
+        batch = Batch(statements, self.dialect)
+        with no_half_texts(), self._driver.pipeline():
+            cursors = [self._driver.execute(*one) for one in batch.sent]
+        return batch.read([one.fetchall() if one.description else () for one in cursors])
+
+    async def _one(self, statement: Statement) -> Sequence[AnyRow]:
+        if isinstance(statement, str):
+            return await self.say(statement)
+        if isinstance(statement, Call):
+            return statement.run_on(self._driver, self.dialect)
+        return await self.rows(statement)
 
     async def whole(self, call: Callable[[Connection], T]) -> T:
         """Call what needs a blocking connection."""
@@ -118,12 +143,12 @@ class AwaitedLane:
         self.dialect = connection.dialect
         self._backend = backend
 
-    async def rows(self, statement: Executable, params: Params = None) -> Sequence[AnyRow]:
+    async def rows(self, statement: Executable | Call, params: Params = None) -> Sequence[AnyRow]:
         """Run a statement of SQLAlchemy."""
-        try:
+        if isinstance(statement, Call):
+            return await self._one(statement)
+        with no_half_texts():
             result = await self._connection.execute(statement, params)
-        except UnicodeEncodeError:
-            raise no_text() from None
         return result.all() if result.returns_rows else ()
 
     async def say(self, text: str) -> Sequence[AnyRow]:
@@ -135,22 +160,36 @@ class AwaitedLane:
         self, prepared: Prepared, params: Mapping[str, Any]
     ) -> Sequence[tuple[Any, ...]]:
         """Run a hot statement."""
-        text, values = prepared.bound(self.dialect, params)
-        try:
-            cursor = await self._driver.execute(text, values)
-        except UnicodeEncodeError:
-            raise no_text() from None
+        with no_half_texts():
+            cursor = await self._driver.execute(*prepared.bound(self.dialect, params))
         if cursor.description is None:
             return ()
         return cast("Sequence[tuple[Any, ...]]", await cursor.fetchall())
 
     async def put_many(self, prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run a hot statement once per row of parameters."""
-        text, values = prepared.bound_many(self.dialect, rows)
-        try:
-            await self._driver.cursor().executemany(text, values)
-        except UnicodeEncodeError:
-            raise no_text() from None
+        with no_half_texts():
+            await self._driver.cursor().executemany(*prepared.bound_many(self.dialect, rows))
+
+    async def batch(self, statements: Sequence[Statement]) -> list[Sequence[AnyRow]]:
+        """Run statements in order, in one round trip where the driver can; return all rows."""
+        if len(statements) == 1:
+            return [await self._one(statements[0])]
+        batch = Batch(statements, self.dialect)
+        with no_half_texts():
+            async with self._driver.pipeline():
+                cursors = [await self._driver.execute(*one) for one in batch.sent]
+        return batch.read([await one.fetchall() if one.description else () for one in cursors])
+
+    async def _one(self, statement: Statement) -> Sequence[AnyRow]:
+        if isinstance(statement, str):
+            return await self.say(statement)
+        if not isinstance(statement, Call):
+            return await self.rows(statement)
+        with no_half_texts():
+            cursor = await self._driver.execute(*statement.bound(self.dialect))
+        rows = await cursor.fetchall() if cursor.description else ()
+        return statement.read(self.dialect, rows)
 
     async def whole(self, call: Callable[[Connection], T]) -> T:
         """Call what needs a blocking connection."""

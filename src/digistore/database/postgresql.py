@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -58,6 +59,7 @@ class PostgreSQL:
         import psycopg  # noqa: PLC0415  an extra
 
         self.schema = schema
+        self.pipelines = psycopg.Pipeline.is_supported()  # by libpq 14
         self.errors: tuple[type[Exception], ...] = (DBAPIError, PoolTimeout, psycopg.Error)
         self._data_error = psycopg.DataError
         self._broken = (psycopg.OperationalError, psycopg.InterfaceError)
@@ -81,12 +83,12 @@ class PostgreSQL:
             return Fault.TEXT
         return Fault.GONE if isinstance(cause, self._broken) else Fault.FINAL
 
-    def waits(self, seconds: float | None) -> tuple[str, str]:
+    def opening(self, patience: float | None) -> tuple[Sequence[str], str]:
         """Set the lock time-out of the transaction alone."""
-        if seconds is None:
-            return "", ""
+        if patience is None:
+            return (self.begin,), ""
         # Zero would mean: for ever.
-        return f"SET LOCAL lock_timeout = {max(1, int(seconds * 1000))}", ""
+        return (self.begin, f"SET LOCAL lock_timeout = {max(1, int(patience * 1000))}"), ""
 
     def open(self, driver: Any) -> bool:  # noqa: ANN401  psycopg's
         """Ask libpq; a connection that is gone counts as open, so that it is thrown away."""

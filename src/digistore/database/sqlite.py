@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -41,6 +42,7 @@ class SQLite:
     begin = "BEGIN IMMEDIATE"  # a transaction that began by reading cannot always go on to write
     begin_reading = "BEGIN"
     later = "SELECT 1"  # never needed: a COMMIT in this process has its answer
+    pipelines = False  # there is no way to go
     errors = (DBAPIError, sqlite3.Error)
 
     def fault(self, error: BaseException) -> Fault:
@@ -58,12 +60,12 @@ class SQLite:
             return Fault.NO_SCHEMA
         return Fault.MACHINE if primary in _MACHINE else Fault.FINAL
 
-    def waits(self, seconds: float | None) -> tuple[str, str]:
+    def opening(self, patience: float | None) -> tuple[Sequence[str], str]:
         """Change the busy time-out, which is the connection's, and put it back."""
-        if seconds is None:
-            return "", ""
+        if patience is None:
+            return (self.begin,), ""
         pragma = "PRAGMA busy_timeout = {}".format
-        return pragma(int(seconds * 1000)), pragma(BUSY_TIMEOUT)
+        return (pragma(int(patience * 1000)), self.begin), pragma(BUSY_TIMEOUT)
 
     def open(self, driver: Any) -> bool:  # noqa: ANN401  sqlite3's
         """Ask the driver: after a full disk SQLite has rolled back by itself."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Executable, Select, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, Table, bindparam, literal, select, tuple_
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from digistore.audit import Change
-from digistore.database import Record
+from digistore.audit import Change, head
+from digistore.database import Call, Prepared, Record, changing, inserting
 from digistore.entitlements.facts import AccessState, Fact, FactKind, FactState
 from digistore.entitlements.rules import Grant, choose, decide
 from digistore.entitlements.tables import entitlement_facts, holdings, purchased_products
@@ -24,9 +24,10 @@ from digistore.events import (
     Event,
 )
 from digistore.ids import EventId, OrderId, ProductId, PurchasedProductId, UserId
-from digistore.orders.tables import orders
+from digistore.orders.tables import order_lines, orders
 from digistore.outbox import announce
 from digistore.settings import AccessPolicy, Effect
+from digistore.users.reads import stands_for
 
 NEWEST = 2**62  # a grant without facts yet: its turn is after all others
 
@@ -67,35 +68,67 @@ def lock(pairs: Iterable[tuple[str, str]]) -> Insert:
     rows = [
         {"user_id": user, "product_id": product, "version": 1} for user, product in sorted(pairs)
     ]
-    return (
-        upsert(holdings)
-        .values(rows)
-        .on_conflict_do_update(
-            index_elements=["user_id", "product_id"], set_={"version": holdings.c.version + 1}
-        )
-    )
+    return _locking(upsert(holdings).values(rows))
 
 
 def grants_of(pairs: Iterable[tuple[str, str]]) -> Select[Any]:
     """Return the statement for the purchases of (user, product) *pairs* with their policies."""
-    holder = tuple_(purchased_products.c.user_id, purchased_products.c.product_id)
-    return (
-        select(purchased_products, orders.c.policy)
-        .join(orders, orders.c.id == purchased_products.c.order_id)
-        .where(holder.in_(sorted(pairs)))
-        .order_by(purchased_products.c.id)
-    )
+    return _grants(HOLDING.in_(sorted(pairs)))
 
 
 def facts_of(pairs: Iterable[tuple[str, str]]) -> Select[Any]:
     """Return the statement for the facts of those purchases, in ledger order."""
-    holder = tuple_(purchased_products.c.user_id, purchased_products.c.product_id)
+    return _facts(HOLDING.in_(sorted(pairs)))
+
+
+def reads_of(order_id: str) -> list[Call]:
+    """Return the statements that lock the holdings of an order, then read their grants and facts.
+
+    Who holds what an order is for is looked up under the order's lock, as a claim may change it.
+    """
+    return [read.given(order_id=order_id) for read in (_LOCK, _GRANTS, _FACTS)]
+
+
+def _locking(rows: Insert) -> Insert:
+    return rows.on_conflict_do_update(
+        index_elements=["user_id", "product_id"], set_={"version": holdings.c.version + 1}
+    )
+
+
+def _grants(which: ColumnElement[bool]) -> Select[Any]:
+    bought = purchased_products.c
+    return (
+        select(purchased_products, orders.c.policy)
+        .join(orders, orders.c.id == bought.order_id)
+        .where(which)
+        .order_by(bought.id)
+    )
+
+
+def _facts(which: ColumnElement[bool]) -> Select[Any]:
     return (
         select(entitlement_facts)
         .join(purchased_products, purchased_products.c.id == entitlement_facts.c.grant_id)
-        .where(holder.in_(sorted(pairs)))
+        .where(which)
         .order_by(entitlement_facts.c.sequence)
     )
+
+
+HOLDING = tuple_(purchased_products.c.user_id, purchased_products.c.product_id)
+_HOLDER = stands_for(order_lines.c.beneficiary_id).label("holder")
+HELD = select(_HOLDER, order_lines.c.product_id).where(
+    order_lines.c.order_id == bindparam("order_id")
+)
+"""Who holds which product by an order's lines."""
+_LOCKED = HELD.add_columns(literal(1)).distinct().order_by(_HOLDER, order_lines.c.product_id)
+_LOCK = Prepared(
+    _locking(upsert(holdings).from_select(["user_id", "product_id", "version"], _LOCKED))
+)
+_HEAD = head("purchase", purchased_products.c.id, purchased_products.c.version)
+_GRANTS = Prepared(_grants(HOLDING.in_(HELD)).add_columns(_HEAD))
+_FACTS = Prepared(_facts(HOLDING.in_(HELD)))
+_OPEN = inserting(purchased_products, tuple(purchased_products.c.keys()))
+_MOVE = changing(purchased_products, ("state", "live_key", "epoch", "version"))
 
 
 def stored_grants(grants: Sequence[Any], facts: Sequence[Any]) -> list[StoredGrant]:
@@ -153,6 +186,12 @@ def fact_row(fact: Fact) -> dict[str, Any]:
     }
 
 
+def keep(log: Table, fact: Fact) -> Call:
+    """Return the statement that appends a fact to a *log*."""
+    row = fact_row(fact)
+    return inserting(log, tuple(row)).given(**row)
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """When and by whom a holding changes."""
@@ -167,7 +206,7 @@ class Derived:
     """The states that a holding's grants should have, and what makes them so."""
 
     states: Mapping[str, AccessState]
-    writes: Sequence[Executable]
+    writes: Sequence[Call]
     changes: Sequence[Change]
 
 
@@ -182,10 +221,9 @@ def derive(grants: Sequence[StoredGrant], moment: Moment) -> Derived:
     moved = [grant for grant in grants if grant.state is not states[grant.id]]
     # A place is freed before it is taken, or UNIQUE would meet both.
     moved.sort(key=lambda grant: states[grant.id] is AccessState.LIVE)
-    writes: list[Executable] = [_write(grant, states[grant.id], moment) for grant in moved]
-    fresh = [fact_row(fact) for grant in grants for fact in grant.fresh]
-    if fresh:
-        writes.append(insert(entitlement_facts).values(fresh))
+    writes = [_write(grant, states[grant.id], moment) for grant in moved]
+    fresh = [fact for grant in grants for fact in grant.fresh]
+    writes += [keep(entitlement_facts, fact) for fact in fresh]
     for grant in moved:
         event = _event(grant, states[grant.id], moment)
         if event is not None:
@@ -197,10 +235,10 @@ def derive(grants: Sequence[StoredGrant], moment: Moment) -> Derived:
     return Derived(states, writes, changes)
 
 
-def _write(grant: StoredGrant, state: AccessState, moment: Moment) -> Executable:
+def _write(grant: StoredGrant, state: AccessState, moment: Moment) -> Call:
     live_key = 1 if state is AccessState.LIVE else None
     if grant.state is None:
-        return insert(purchased_products).values(
+        return _OPEN.given(
             id=grant.id,
             product_id=grant.product_id,
             user_id=grant.user_id,
@@ -213,18 +251,16 @@ def _write(grant: StoredGrant, state: AccessState, moment: Moment) -> Executable
             state=state,
             live_key=live_key,
             epoch=grant.epoch,
+            seen_release_id=None,
             version=1,
         )
     closes = grant.state is AccessState.LIVE  # links made before must not open it again
-    return (
-        update(purchased_products)
-        .where(purchased_products.c.id == grant.id)
-        .values(
-            state=state,
-            live_key=live_key,
-            epoch=grant.epoch + closes,
-            version=grant.version + 1,
-        )
+    return _MOVE.given(
+        id_=grant.id,
+        state=state,
+        live_key=live_key,
+        epoch=grant.epoch + closes,
+        version=grant.version + 1,
     )
 
 

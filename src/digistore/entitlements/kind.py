@@ -6,18 +6,16 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Executable, select
+from sqlalchemy import select
 
 from digistore.audit import Change
-from digistore.database import Database, Reader
+from digistore.database import Call, Database, Reader
 from digistore.entitlements.facts import AccessState, Fact, FactKind, FactState
 from digistore.entitlements.holding import (
     Moment,
     StoredGrant,
     derive,
-    facts_of,
-    grants_of,
-    lock,
+    reads_of,
     stored_grants,
 )
 from digistore.entitlements.tables import purchased_products
@@ -58,10 +56,9 @@ class ProductLines:
         if row is not None:
             raise AlreadyOwned(line.product_id, row.id)
 
-    def reads(self, lines: Sequence[SoldLine]) -> Sequence[Executable]:
+    def reads(self, order_id: str) -> Sequence[Call]:
         """Lock the holdings, then read their grants and facts."""
-        pairs = {(line.beneficiary_id, line.product_id) for line in lines}
-        return [lock(pairs), grants_of(pairs), facts_of(pairs)]
+        return reads_of(order_id)
 
     def heard(
         self,
@@ -87,7 +84,7 @@ class ProductLines:
                 grant = by_line[cause.line_id]
                 grant.hear(_fact(grant.id, cause))
         outcomes: dict[str, Outcome] = {}
-        writes: list[Executable] = []
+        writes: list[Call] = []
         changes: list[Change] = []
         moment = Moment(now, new_id, actor)
         for pair in sorted({(line.beneficiary_id, line.product_id) for line in lines}):
@@ -97,10 +94,11 @@ class ProductLines:
             writes += derived.writes
             changes += derived.changes
         writes += [_received(grant, moment) for grant in given]
-        return Heard(outcomes, writes, changes)
+        heads = {("purchase", row.id, row.version): row.head for row in grants}
+        return Heard(outcomes, writes, changes, heads)
 
 
-def _received(grant: StoredGrant, moment: Moment) -> Executable:
+def _received(grant: StoredGrant, moment: Moment) -> Call:
     event = GiftReceived(
         id=EventId(moment.new_id("evt")),
         at=moment.now,

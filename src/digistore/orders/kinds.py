@@ -12,10 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from sqlalchemy import Executable
-
-from digistore.audit import Change
-from digistore.database import Database, Reader
+from digistore.audit import Change, Heads
+from digistore.database import Database, Reader, Statement
 from digistore.settings import AccessPolicy, Effect
 
 
@@ -97,12 +95,14 @@ class Cause:
 class Heard:
     """What follows: the outcome of each line, all writes, audited changes, and open questions.
 
-    *actions* are (kind, subject) of what an operator must decide.
+    *heads* are the audit rows before the changes; *actions* are (kind, subject) of what an
+    operator must decide.
     """
 
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
-    writes: Sequence[Executable] = ()
+    writes: Sequence[Statement] = ()
     changes: Sequence[Change] = ()
+    heads: Heads = field(default_factory=dict)
     actions: Sequence[tuple[str, str]] = ()
 
 
@@ -112,8 +112,11 @@ class LineKind(Protocol):
     async def admit(self, reader: Database | Reader, buyer_id: str, line: Draft) -> None:
         """Refuse a line that must not be sold now, by the error that says why."""
 
-    def reads(self, lines: Sequence[SoldLine]) -> Sequence[Executable]:
-        """Return the statements, locks first, whose rows ``heard`` needs."""
+    def reads(self, order_id: str) -> Sequence[Statement]:
+        """Return the statements, locks first, whose rows ``heard`` needs.
+
+        They run under the order's lock, together with it.
+        """
 
     def heard(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, or_, select
 
 from digistore.database import AnyRow, Record
 from digistore.errors import NotFound
@@ -139,3 +139,15 @@ async def order_in_flight(
             stands_for(order_lines.c.beneficiary_id) == user_id,
         )
     )
+
+
+def named_attempt(attempts: Any) -> Select[Any]:  # noqa: ANN401  the table, or an alias of it
+    """Return the statement for the attempt that a message names; an attempt's own id goes first.
+
+    Its parameters are ``gateway``, ``reference`` and ``checkout_id``, the last two "" where the
+    message has none.
+    """
+    named = attempts.c.id == bindparam("reference")
+    opened = attempts.c.checkout_id == bindparam("checkout_id")
+    theirs = attempts.c.gateway == bindparam("gateway")
+    return select(attempts).where(or_(named, opened & theirs)).order_by(named.desc()).limit(1)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from sqlalchemy import Insert, Update, literal, select, tuple_, update
+from sqlalchemy import bindparam, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from digistore.blocking import offload, port
-from digistore.database import Record
+from digistore.database import Call, Prepared, Record, inserting
 from digistore.errors import Invalid
 from digistore.events import EVENT_TYPES, Event
 from digistore.outbox.tables import deliveries, events, handlers, rounds
@@ -39,54 +39,69 @@ BACKOFF = (
 logger = logging.getLogger("digistore.outbox")
 
 
-def announce(event: Event, transition: str) -> Insert:
+_ANNOUNCE = inserting(
+    events,
+    ("id", "type", "subject", "at", "actor", "payload", "dedupe_key", "waiting_key"),
+    once=("dedupe_key",),
+)
+_OWE = Prepared(
+    insert(deliveries).from_select(
+        ["event_id", "handler", "state", "tries", "next_check_at"],
+        select(
+            events.c.id,
+            bindparam("handler", type_=deliveries.c.handler.type),
+            literal("due"),
+            literal(0),
+            bindparam("due_at", type_=deliveries.c.next_check_at.type),
+        ).where(events.c.id == bindparam("event_id")),
+    )
+)
+_OWE_AGAIN = Prepared(
+    update(deliveries)
+    .where(
+        deliveries.c.event_id.in_(
+            select(events.c.id).where(events.c.dedupe_key == bindparam("dedupe_key"))
+        ),
+        deliveries.c.handler == bindparam("handler_"),
+    )
+    .values(state="due", tries=0, delivered_at=None, next_check_at=bindparam("due_at"))
+)
+
+
+def announce(event: Event, transition: str) -> Call:
     """Return the statement that writes *event*; the same *transition* is written once."""
-    kind = type(event).__name__
-    content = event.model_dump(mode="json", exclude={"id", "at", "actor"})
-    return (
-        insert(events)
-        .values(
-            id=event.id,
-            type=kind,
-            subject=event.subject,
-            at=event.at,
-            actor=event.actor,
-            payload=content,
-            dedupe_key=f"{kind}:{event.subject}:{transition}",
-            waiting_key=1,
-        )
-        .on_conflict_do_nothing(index_elements=["dedupe_key"])
+    return _ANNOUNCE.given(
+        id=event.id,
+        type=type(event).__name__,
+        subject=event.subject,
+        at=event.at,
+        actor=event.actor,
+        payload=event.model_dump(mode="json", exclude={"id", "at", "actor"}),
+        dedupe_key=_key(event, transition),
+        waiting_key=1,
     )
 
 
-def owe(event: Event, handler: str) -> Insert:
+def owe(event: Event, handler: str) -> Call:
     """Return the statement that owes *event* to a handler of the library's own.
 
     It goes into the batch of the event, after it: nobody has to be registered for it, and for
     the host's handlers the event still waits as it did.
     """
-    columns = ["event_id", "handler", "state", "tries", "next_check_at"]
-    due = literal(event.at, deliveries.c.next_check_at.type)
-    return insert(deliveries).from_select(
-        columns,
-        select(events.c.id, literal(handler), literal("due"), literal(0), due).where(
-            events.c.id == event.id
-        ),
-    )
+    return _OWE.given(event_id=event.id, handler=handler, due_at=event.at)
 
 
-def owe_again(event: Event, transition: str, handler: str) -> Update:
+def owe_again(event: Event, transition: str, handler: str) -> Call:
     """Return the statement that has a handler of the library's own take an event once more.
 
     *event* is as it was announced, but for its id; it is due when *event* happens.
     """
-    key = f"{type(event).__name__}:{event.subject}:{transition}"
-    told = select(events.c.id).where(events.c.dedupe_key == key)
-    return (
-        update(deliveries)
-        .where(deliveries.c.event_id.in_(told), deliveries.c.handler == handler)
-        .values(state="due", tries=0, delivered_at=None, next_check_at=event.at)
-    )
+    key = _key(event, transition)
+    return _OWE_AGAIN.given(dedupe_key=key, handler_=handler, due_at=event.at)
+
+
+def _key(event: Event, transition: str) -> str:
+    return f"{type(event).__name__}:{event.subject}:{transition}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,6 +212,7 @@ class Book:
     disputes: list[DisputeFacts] = field(default_factory=list)
     actions: list[ActionFacts] = field(default_factory=list)
     before: dict[str, Any] = field(default_factory=dict)
+    heads: dict[tuple[str, str, int], bytes] = field(default_factory=dict)
 
     @property
     def covering(self) -> PaymentFacts | None:

@@ -141,6 +141,7 @@ refunds = Table(
     *amounts("amount"),
     *flags("livemode", "assigned"),
     Index(None, "payment_id"),
+    Index(None, "created_at"),
     Index(None, "succeeded_at"),
     Index(None, "failed_at"),
     Index(None, "next_check_at"),

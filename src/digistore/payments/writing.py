@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Executable, Table, delete, insert, update
+from sqlalchemy import Table, bindparam, delete
 
+from digistore.database import Call, Prepared, Statement, changing, inserting
 from digistore.orders.discounts.redeeming import give_back, set_redemption, take_again
 from digistore.orders.writes import set_attempt, set_line, set_order
 from digistore.payments.book import (
@@ -36,20 +37,28 @@ _TABLES: Mapping[type[Any], Table] = {
     DisputeFacts: disputes,
     ActionFacts: payment_actions,
 }
-_WRITERS: Mapping[type[Any], Callable[..., Executable]] = {
+_WRITERS: Mapping[type[Any], Callable[..., Call]] = {
     OrderFacts: set_order,
     LineFacts: set_line,
     AttemptFacts: set_attempt,
 }
 _APART = {"lines", "taxes", "policy"}
+_UNSPLIT = Prepared(
+    delete(refund_lines).where(
+        refund_lines.c.refund_id == bindparam("refund_id"),
+        refund_lines.c.order_line_id == bindparam("order_line_id"),
+    )
+)
+_SPLIT = inserting(refund_lines, ("refund_id", "order_line_id", "amount", "tax"))
+_TAKE = inserting(dispute_lines, ("dispute_id", "order_line_id"))
 
 
-def differences(book: Book) -> list[Executable]:
+def differences(book: Book) -> list[Statement]:
     """Return the statements that store what has changed, in the order that constraints need."""
     return [statement for entry in book.changed() for statement in _store(entry, book.was(entry))]
 
 
-def _store(entry: Any, stored: Any) -> list[Executable]:  # noqa: ANN401  an entry
+def _store(entry: Any, stored: Any) -> list[Statement]:  # noqa: ANN401  an entry
     names = [one.name for one in fields(entry) if one.name not in _APART]
     values = {name: getattr(entry, name) for name in names}
     if stored is not None:
@@ -59,33 +68,37 @@ def _store(entry: Any, stored: Any) -> list[Executable]:  # noqa: ANN401  an ent
     if type(entry) in _WRITERS:
         return [_WRITERS[type(entry)](entry.id, **values)]
     table = _TABLES[type(entry)]
-    statements: list[Executable] = []
+    statements: list[Statement] = []
     if stored is None:
-        statements.append(insert(table).values(values))
+        statements.append(inserting(table, tuple(values)).given(**values))
     elif values:
-        statements.append(update(table).where(table.c.id == entry.id).values(values))
+        statements.append(changing(table, tuple(values)).given(id_=entry.id, **values))
     if isinstance(entry, RefundFacts):
-        known, split = _split(stored) if stored else {}, _split(entry)
-        gone = [line for line, part in known.items() if split.get(line) != part]
-        rows = [
-            {"refund_id": entry.id, "order_line_id": line, "amount": amount, "tax": tax}
-            for line, (amount, tax) in split.items()
-            if known.get(line) != (amount, tax)
-        ]
-        if gone:
-            theirs = (refund_lines.c.refund_id == entry.id) & refund_lines.c.order_line_id.in_(gone)
-            statements.append(delete(refund_lines).where(theirs))
-        statements += [insert(refund_lines).values(rows)] if rows else []
+        statements += _store_split(entry, stored)
     if isinstance(entry, DisputeFacts):
         fresh = entry.lines - (stored.lines if stored else set())
-        rows = [{"dispute_id": entry.id, "order_line_id": line} for line in sorted(fresh)]
-        statements += [insert(dispute_lines).values(rows)] if rows else []
+        statements += [_TAKE.given(dispute_id=entry.id, order_line_id=one) for one in sorted(fresh)]
     return statements
+
+
+def _store_split(refund: RefundFacts, stored: RefundFacts | None) -> list[Call]:
+    known, split = _split(stored) if stored else {}, _split(refund)
+    gone = [line for line, part in known.items() if split.get(line) != part]
+    fresh = [line for line, part in split.items() if known.get(line) != part]
+    return [
+        *(_UNSPLIT.given(refund_id=refund.id, order_line_id=line) for line in gone),
+        *(
+            _SPLIT.given(
+                refund_id=refund.id, order_line_id=line, amount=split[line][0], tax=split[line][1]
+            )
+            for line in fresh
+        ),
+    ]
 
 
 def _redemption(
     entry: RedemptionFacts, stored: RedemptionFacts, values: Mapping[str, object]
-) -> list[Executable]:
+) -> list[Statement]:
     changed = set_redemption(entry.id, **values)
     if entry.state == "released":
         return [changed, *give_back(entry.discount_id, entry.customer_id)]

@@ -6,18 +6,26 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Executable, insert, select, tuple_, update
+from sqlalchemy import bindparam, select
 
-from digistore.audit import Change
-from digistore.database import AnyRow, Database, Reader
+from digistore.audit import Change, head
+from digistore.database import (
+    AnyRow,
+    Call,
+    Database,
+    Prepared,
+    Reader,
+    changing,
+)
 from digistore.entitlements.facts import AccessState, Fact, FactKind, FactState
-from digistore.entitlements.holding import fact_row, lock, read_fact
+from digistore.entitlements.holding import HELD, HOLDING, keep, read_fact, reads_of
 from digistore.entitlements.rules import decide, refusal
 from digistore.entitlements.tables import purchased_products
 from digistore.errors import AccessRequired
 from digistore.events import SupportCanceled, SupportPaid, SupportReopened
 from digistore.ids import EventId, ProductId, SupportRequestId, UserId
 from digistore.orders.kinds import Cause, Draft, Heard, Outcome, SoldLine
+from digistore.orders.tables import order_lines
 from digistore.outbox import announce
 from digistore.settings import Effect
 from digistore.support.models import SupportState
@@ -26,6 +34,29 @@ from digistore.support.tables import support_facts, support_requests
 
 EVENTS = {Told.PAID: SupportPaid, Told.REOPENED: SupportReopened, Told.CANCELED: SupportCanceled}
 ACTION = "support_without_access"
+
+
+_LINES = select(order_lines.c.id).where(order_lines.c.order_id == bindparam("order_id"))
+_MINE = support_requests.c.order_line_id.in_(_LINES)
+_REQUESTS = Prepared(
+    select(
+        support_requests,
+        head("support_request", support_requests.c.id, support_requests.c.version),
+    )
+    .where(_MINE)
+    .with_for_update(of=support_requests)
+)
+_FACTS = Prepared(
+    select(support_facts)
+    .join(support_requests, support_requests.c.id == support_facts.c.grant_id)
+    .where(_MINE)
+    .order_by(support_facts.c.sequence)
+)
+_LIVE = Prepared(
+    select(purchased_products.c.user_id, purchased_products.c.product_id).where(
+        HOLDING.in_(HELD), purchased_products.c.live_key == 1
+    )
+)
 
 
 class SupportLines:
@@ -47,22 +78,10 @@ class SupportLines:
         if AccessState.LIVE not in states:
             raise AccessRequired(line.product_id, refusal(states))
 
-    def reads(self, lines: Sequence[SoldLine]) -> Sequence[Executable]:
+    def reads(self, order_id: str) -> Sequence[Call]:
         """Lock the holdings, then read requests, their facts, and what is live."""
-        pairs = sorted({(line.beneficiary_id, line.product_id) for line in lines})
-        mine = support_requests.c.order_line_id.in_([line.id for line in lines])
-        requests = select(support_requests).where(mine).with_for_update()
-        facts = (
-            select(support_facts)
-            .join(support_requests, support_requests.c.id == support_facts.c.grant_id)
-            .where(mine)
-            .order_by(support_facts.c.sequence)
-        )
-        holder = tuple_(purchased_products.c.user_id, purchased_products.c.product_id)
-        live = select(purchased_products.c.user_id, purchased_products.c.product_id).where(
-            holder.in_(pairs), purchased_products.c.live_key == 1
-        )
-        return [lock(pairs), requests, facts, live]
+        lock, *_ = reads_of(order_id)
+        return [lock, *(read.given(order_id=order_id) for read in (_REQUESTS, _FACTS, _LIVE))]
 
     def heard(
         self,
@@ -78,7 +97,7 @@ class SupportLines:
         _, requests, facts, live_rows = rows
         live = {(row.user_id, row.product_id) for row in live_rows}
         outcomes: dict[str, Outcome] = {}
-        writes: list[Executable] = []
+        writes: list[Call] = []
         changes: list[Change] = []
         actions: list[tuple[str, str]] = []
         by_line = {line.id: line for line in lines}
@@ -100,13 +119,13 @@ class SupportLines:
             waits = SupportState(request.state) in {SupportState.UNPAID, SupportState.CANCELED}
             if after.outcome is Outcome.HELD and waits and worth is AccessState.LIVE:
                 actions.append((ACTION, line.id))
-            if fresh:
-                writes.append(insert(support_facts).values([fact_row(fact) for fact in fresh]))
+            writes += [keep(support_facts, fact) for fact in fresh]
             if (after.state, after.resume) != (request.state, request.resume_state):
                 writes += _move(request, line, after, now, new_id, actor)
                 told = {"state": str(after.state)}
                 changes.append(Change("support_request", request.id, request.version + 1, told))
-        return Heard(outcomes, writes, changes, actions)
+        heads = {("support_request", row.id, row.version): row.head for row in requests}
+        return Heard(outcomes, writes, changes, heads, actions)
 
 
 def _fresh(request_id: str, known: Sequence[Fact], causes: Sequence[Cause]) -> list[Fact]:
@@ -139,7 +158,7 @@ def _move(
     now: datetime,
     new_id: Callable[[str], str],
     actor: str,
-) -> list[Executable]:
+) -> list[Call]:
     values: dict[str, object] = {
         "state": after.state,
         "resume_state": after.resume,
@@ -151,9 +170,7 @@ def _move(
             "covered_total": line.order_total,
             "paid_at": now,
         }
-    moved: list[Executable] = [
-        update(support_requests).where(support_requests.c.id == request.id).values(**values)
-    ]
+    moved = [changing(support_requests, tuple(values)).given(id_=request.id, **values)]
     for told in after.told:
         event = EVENTS[told](
             id=EventId(new_id("evt")),

@@ -6,12 +6,24 @@ The counters are moved by guarded statements alone: what a read said may be old 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Executable, Table, and_, case, exists, insert, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Select,
+    Table,
+    and_,
+    case,
+    exists,
+    insert,
+    or_,
+    select,
+)
 from sqlalchemy import update as sql_update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from digistore.database import Call, changing
 from digistore.orders.discounts.rules import Offer, Unusable
 from digistore.orders.discounts.tables import discount_customers, discounts, redemptions
 from digistore.orders.tables import orders, payment_attempts
@@ -120,9 +132,9 @@ def _beyond(table: Table, which: ColumnElement[bool]) -> Executable:
     )
 
 
-def set_redemption(redemption_id: str, **values: object) -> Executable:
+def set_redemption(redemption_id: str, **values: object) -> Call:
     """Change a redemption's columns."""
-    return sql_update(redemptions).where(redemptions.c.id == redemption_id).values(**values)
+    return changing(redemptions, tuple(values)).given(id_=redemption_id, **values)
 
 
 async def release_if_over(tx: Transaction, order_id: str) -> None:
@@ -140,6 +152,6 @@ async def release_if_over(tx: Transaction, order_id: str) -> None:
             await tx.rows(statement)
 
 
-def redemption_of(order_id: str) -> Executable:
+def redemption_of(order_id: ColumnElement[Any]) -> Select[Any]:
     """Return the statement for what an order took of a discount."""
     return select(redemptions).where(redemptions.c.order_id == order_id)

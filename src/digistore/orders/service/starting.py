@@ -34,7 +34,7 @@ from digistore.orders.reads import live_attempt
 from digistore.orders.service.placing import request_from_json, request_to_json
 from digistore.orders.service.settling import Settling
 from digistore.orders.tables import orders, payment_attempts
-from digistore.orders.writes import lock_order, set_attempt, take_ticket
+from digistore.orders.writes import lock_order, take_ticket, update_attempt
 
 if TYPE_CHECKING:
     from digistore.database import Database, Transaction
@@ -186,7 +186,7 @@ class Starter:
 async def _record(tx: Transaction, attempt: AnyRow, snapshot: PaymentSnapshot) -> int:
     change = await lock_order(tx, attempt.order_id)
     await tx.rows(
-        set_attempt(
+        update_attempt(
             attempt.id,
             checkout_id=snapshot.checkout_id,
             url=snapshot.url,
@@ -201,7 +201,7 @@ async def _record(tx: Transaction, attempt: AnyRow, snapshot: PaymentSnapshot) -
 
 async def _wait(tx: Transaction, attempt: AnyRow, *, unknown: bool) -> None:
     await tx.rows(
-        set_attempt(
+        update_attempt(
             attempt.id,
             state="unknown" if unknown else attempt.state,
             tries=attempt.tries + 1,
@@ -213,9 +213,9 @@ async def _wait(tx: Transaction, attempt: AnyRow, *, unknown: bool) -> None:
 async def _give_up(tx: Transaction, attempt: AnyRow, state: str, code: str) -> None:
     change = await lock_order(tx, attempt.order_id)
     await tx.rows(
-        set_attempt(attempt.id, state=state, live_key=None, failure=code, next_check_at=None).where(
-            payment_attempts.c.state.in_(("creating", "unknown", "open"))
-        )
+        update_attempt(
+            attempt.id, state=state, live_key=None, failure=code, next_check_at=None
+        ).where(payment_attempts.c.state.in_(("creating", "unknown", "open")))
     )
     await release_if_over(tx, attempt.order_id)
     told = replace(change, changes={"attempt": attempt.id, "attempt_state": state})

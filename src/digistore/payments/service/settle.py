@@ -10,21 +10,24 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Executable, select, update
+from sqlalchemy import select, update
 
 from digistore.audit import Change, record
+from digistore.database import Call, Statement
 from digistore.errors import InvalidTransition
 from digistore.gateways import GatewayProfile, PaymentSnapshot, Whose
 from digistore.ids import new_id
-from digistore.orders.kinds import Heard, Kind, LineKind, SoldLine
+from digistore.orders.kinds import Heard, Kind, LineKind
 from digistore.orders.service.settling import Takings
 from digistore.orders.tables import orders
-from digistore.orders.writes import lock_order, set_outcome
+from digistore.orders.writes import lock, set_outcome
+from digistore.orders.writes import locked as locked_order
 from digistore.payments.book import Book, PaymentFacts
 from digistore.payments.models import ActionKind, PaymentState
-from digistore.payments.reading import find, read_book, read_orphan
+from digistore.payments.reading import Answers, fill, order_reads, orphan_reads, read_told
 from digistore.payments.rules.derive import (
     ask_about,
     ask_about_standby,
@@ -88,7 +91,9 @@ class Settle:
             await self._settle(snapshot, ticket, cause)
 
     async def _settle(self, snapshot: PaymentSnapshot, ticket: int, cause: str) -> None:
-        order_id, payment_id = await find(self._database, snapshot)
+        now = self._database.clock()
+        book = _book(now, lambda prefix: new_id(prefix, now), "system")
+        order_id, payment_id = await read_told(self._database, book, snapshot)
         known = order_id is not None or payment_id is not None
         if snapshot.whose is Whose.UNKNOWN and not known:
             return
@@ -96,9 +101,6 @@ class Settle:
         def take_in(book: Book) -> None:
             merge(book, snapshot, ticket)
 
-        now = self._database.clock()
-        draft = _book(now, lambda prefix: new_id(prefix, now), "system")
-        book = await _read(self._database, draft, order_id, payment_id)
         self._work_out(book, take_in)
         tickets = book.only_tickets()
         if tickets is None:
@@ -158,9 +160,9 @@ class Settle:
             NothingNew: *mutation* changed nothing.
             Moved: the payment is another order's.
         """
-        locked = None if order_id is None else await lock_order(tx, order_id)
-        book = await self.read(tx, order_id, payment_id, actor)
-        return await self._apply(tx, locked, book, mutation, cause)
+        locks = [] if order_id is None else [lock(order_id)]
+        locked, book, rows = await self._ask(tx, locks, order_id, payment_id, actor)
+        return await self._apply(tx, locked, book, rows, mutation, cause)
 
     async def apply_to(
         self, tx: Transaction, locked: Change, mutation: Mutation[T], actor: str, cause: str
@@ -170,8 +172,8 @@ class Settle:
         Raises:
             NothingNew: *mutation* changed nothing.
         """
-        book = await self.read(tx, locked.entity_id, None, actor)
-        return await self._apply(tx, locked, book, mutation, cause)
+        _, book, rows = await self._ask(tx, [], locked.entity_id, None, actor)
+        return await self._apply(tx, locked, book, rows, mutation, cause)
 
     async def read(
         self, tx: Transaction, order_id: str | None, payment_id: str | None, actor: str
@@ -181,23 +183,36 @@ class Settle:
         Raises:
             Moved: the payment is another order's.
         """
-        book = await _read(tx, _book(tx.now, tx.new_id, actor), order_id, payment_id)
-        if payment_id is not None:
-            mine = [one for one in book.payments if one.id == payment_id]
-            if [one.order_id for one in mine] != [order_id]:
-                raise Moved
-        return book
+        told = await tx.batch(_book_reads(order_id, payment_id))
+        return _book_of(tx, told, order_id, payment_id, actor)
+
+    async def _ask(
+        self,
+        tx: Transaction,
+        locks: Sequence[Call],
+        order_id: str | None,
+        payment_id: str | None,
+        actor: str,
+    ) -> tuple[Change | None, Book, dict[Kind, Answers]]:
+        """Send all locks and reads at once: of the book, then of every kind of line."""
+        kinds = {} if order_id is None else self._kinds
+        groups: list[Sequence[Statement]] = [locks, _book_reads(order_id, payment_id)]
+        groups += [kind.reads(order_id or "") for kind in kinds.values()]
+        answers = iter(await tx.batch([one for group in groups for one in group]))
+        held, told, *rows = [list(islice(answers, len(group))) for group in groups]
+        locked = locked_order(order_id, held[0]) if order_id is not None and held else None
+        book = _book_of(tx, told, order_id, payment_id, actor)
+        return locked, book, dict(zip(kinds, rows, strict=True))
 
     async def _apply(
         self,
         tx: Transaction,
         locked: Change | None,
         book: Book,
+        rows: Mapping[Kind, Answers],
         mutation: Mutation[T],
         cause: str,
     ) -> T:
-        heard_before = sold_lines(book)
-        rows = await self._ask_kinds(tx, heard_before)
         result = self._work_out(book, mutation)
         if not book.changed():
             raise NothingNew
@@ -208,12 +223,15 @@ class Settle:
                 ask_about(book, ActionKind(kind), line_id)
         derive(book)
         changed = _bump_versions(book)
-        await tx.batch(_in_order(book, heard))
-        await tx.batch(events_of(book))
+        tx.put(_in_order(book, heard))
+        tx.put(events_of(book))
         changes = [*changed, *(change for told in heard for change in told.changes)]
         if locked is not None:
             changes.append(_order_change(locked, book))
-        await record(tx, book.actor, cause, changes)
+        heads = dict(book.heads)
+        for told in heard:
+            heads |= told.heads
+        await record(tx, book.actor, cause, changes, heads)
         return result
 
     def _work_out(self, book: Book, mutation: Mutation[T]) -> T:
@@ -223,24 +241,13 @@ class Settle:
         derive(book)
         return result
 
-    async def _ask_kinds(
-        self, tx: Transaction, lines: Sequence[SoldLine]
-    ) -> dict[Kind, Sequence[Sequence[Any]]]:
-        """Send the reads of every kind that the order has, locks first."""
-        found: dict[Kind, Sequence[Sequence[Any]]] = {}
-        for kind, line_kind in self._kinds.items():
-            mine = [line for line in lines if line.kind is kind]
-            if mine:
-                found[kind] = await tx.batch(line_kind.reads(mine))
-        return found
-
-    def _hear(self, book: Book, rows: Mapping[Kind, Sequence[Sequence[Any]]]) -> list[Heard]:
+    def _hear(self, book: Book, rows: Mapping[Kind, Answers]) -> list[Heard]:
         lines, told = sold_lines(book), causes(book)
         if not told:
             return []
         return [
             self._kinds[kind].heard(
-                [line for line in lines if line.kind is kind],
+                mine,
                 told,
                 answered,
                 now=book.now,
@@ -248,6 +255,7 @@ class Settle:
                 actor=book.actor,
             )
             for kind, answered in rows.items()
+            if (mine := [line for line in lines if line.kind is kind])
         ]
 
     # What entitlements ask.
@@ -259,9 +267,9 @@ class Settle:
 
         The transaction holds the order's lock.
         """
-        book = await _read(tx, _book(tx.now, tx.new_id, actor), order_id, None)
+        book = await self.read(tx, order_id, None, actor)
         ask_about_standby(book, line_id)
-        await tx.batch([*differences(book), *events_of(book)])
+        tx.put([*differences(book), *events_of(book)])
 
     # What orders ask: see orders.service.settling.
 
@@ -332,19 +340,26 @@ def _book(now: datetime, draw: Callable[[str], str], actor: str) -> Book:
     return Book(now=now, new_id=draw, actor=actor)
 
 
-async def _read(
-    reader: Database | Reader, book: Book, order_id: str | None, payment_id: str | None
+def _book_reads(order_id: str | None, payment_id: str | None) -> list[Call]:
+    return orphan_reads(payment_id) if order_id is None else order_reads(order_id)
+
+
+def _book_of(
+    tx: Transaction, told: Answers, order_id: str | None, payment_id: str | None, actor: str
 ) -> Book:
-    if order_id is not None:
-        return await read_book(reader, book, order_id)
-    return await read_orphan(reader, book, payment_id)
+    book = fill(_book(tx.now, tx.new_id, actor), told)
+    if payment_id is not None:
+        mine = [one for one in book.payments if one.id == payment_id]
+        if [one.order_id for one in mine] != [order_id]:
+            raise Moved
+    return book
 
 
 def _merged(heard: Sequence[Heard]) -> dict[str, Any]:
     return {line: outcome for told in heard for line, outcome in told.outcomes.items()}
 
 
-def _in_order(book: Book, heard: Sequence[Heard]) -> list[Executable]:
+def _in_order(book: Book, heard: Sequence[Heard]) -> list[Statement]:
     """Return all writes: facts first, as what they open points at them."""
     own = {line.id for line in book.lines}
     elsewhere = [

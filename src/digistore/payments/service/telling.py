@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Executable
-
+from digistore.database import Call
 from digistore.events import (
     ActionNeeded,
     DisputeClosed,
@@ -30,7 +29,7 @@ CLOSED = frozenset(
 RECEIPTS_FOLLOW = frozenset({OrderPaid, RefundSucceeded, RefundFailed})
 
 
-def events_of(book: Book) -> list[Executable]:
+def events_of(book: Book) -> list[Call]:
     """Return the statements that announce what has changed, each transition once."""
     told = [*_order(book), *_actions(book)]
     for refund in book.refunds:
@@ -40,14 +39,14 @@ def events_of(book: Book) -> list[Executable]:
     return [*_announced(told), *_assigned(book)]
 
 
-def _announced(told: Iterable[tuple[Event, str]]) -> Iterable[Executable]:
+def _announced(told: Iterable[tuple[Event, str]]) -> Iterable[Call]:
     for event, transition in told:
         yield announce(event, transition)
         if type(event) in RECEIPTS_FOLLOW:
             yield owe(event, RECEIPTS)
 
 
-def _assigned(book: Book) -> Iterable[Executable]:
+def _assigned(book: Book) -> Iterable[Call]:
     """Have refunds whose lines have become known after they succeeded looked at once more."""
     for refund in book.refunds:
         stored = book.was(refund)

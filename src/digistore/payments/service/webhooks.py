@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.dialects.postgresql import insert
 
 from digistore.blocking import port
-from digistore.database import Prepared
+from digistore.database import Prepared, inserting
 from digistore.errors import (
     CheckoutNotFound,
     GatewayError,
@@ -29,7 +28,7 @@ from digistore.gateways import (
     Whose,
 )
 from digistore.orders.service.starting import next_try
-from digistore.orders.writes import take_ticket
+from digistore.orders.writes import take_ticket, ticket_of
 from digistore.payments.book import Book
 from digistore.payments.models import ActionKind, Headers, WebhookOutcome, WebhookResult
 from digistore.payments.reading import find_attempt
@@ -44,14 +43,32 @@ LONGEST_BODY = 1024 * 1024
 OK, LATER = 200, 503
 
 
+_KEY = ("gateway", "livemode", "account", "event_id")
 # Hot: most messages are repeated by the provider, or tell what another has told.
 _FIND = Prepared(
     select(provider_events.c.id, provider_events.c.digest, provider_events.c.status).where(
-        *(
-            provider_events.c[name] == bindparam(name)
-            for name in ("gateway", "livemode", "account", "event_id")
-        )
+        *(provider_events.c[name] == bindparam(name) for name in _KEY)
     )
+)
+_TAKE = inserting(
+    provider_events,
+    (
+        "id",
+        *_KEY,
+        "type",
+        "digest",
+        "hint",
+        "status",
+        "tries",
+        "next_check_at",
+        "received_at",
+    ),
+    once=_KEY,
+)
+_FINISH = Prepared(
+    update(provider_events)
+    .where(provider_events.c.id == bindparam("stored_id"), provider_events.c.status == "received")
+    .values(status=bindparam("became"), done_at=bindparam("at"), next_check_at=None)
 )
 
 
@@ -214,36 +231,25 @@ class Inbox:
 
 async def _store(tx: Transaction, gateway: str, event: GatewayEvent) -> Stored:
     """Store a message, unless it is here already, and draw its ticket."""
-    statement = (
-        insert(provider_events)
-        .values(
-            id=tx.new_id("pev"),
-            gateway=gateway,
-            livemode=event.livemode,
-            account=event.account,
-            event_id=event.id,
-            type=event.type,
-            digest=event.digest,
-            hint=hint_to_json(event.hint),
-            status="received",
-            tries=0,
-            next_check_at=tx.now,
-            received_at=tx.now,
-        )
-        .on_conflict_do_nothing(index_elements=["gateway", "livemode", "account", "event_id"])
+    key, hint = _key_of(gateway, event), event.hint
+    take = _TAKE.given(
+        **key,
+        id=tx.new_id("pev"),
+        type=event.type,
+        digest=event.digest,
+        hint=hint_to_json(hint),
+        status="received",
+        tries=0,
+        next_check_at=tx.now,
+        received_at=tx.now,
     )
-    await tx.rows(statement)
-    row = _known(await tx.fetch(_FIND, _key_of(gateway, event)))
-    if row is None:
-        raise AssertionError
-    hint = event.hint
-    attempt = await find_attempt(tx, gateway, hint.reference, hint.checkout_id)
-    ticket = None if attempt is None else await take_ticket(tx, attempt.id)
+    ticket = ticket_of(gateway, hint.reference, hint.checkout_id)
+    _, (row,), drawn = await tx.batch([take, _FIND.given(**key), ticket])
     return Stored(
         id=row.id,
         gateway=gateway,
         hint=hint,
-        ticket=ticket,
+        ticket=drawn[0].ticket if drawn else None,
         conflicts=row.digest != event.digest,
     )
 
@@ -282,12 +288,8 @@ async def _later(tx: Transaction, stored_id: str) -> None:
 
 
 async def _finish(tx: Transaction, stored_id: str, status: str) -> None:
-    done_at = tx.now if status == "done" else None
-    await tx.rows(
-        update(provider_events)
-        .where(provider_events.c.id == stored_id, provider_events.c.status == "received")
-        .values(status=status, done_at=done_at, next_check_at=None)
-    )
+    at = tx.now if status == "done" else None
+    tx.put([_FINISH.given(stored_id=stored_id, became=status, at=at)])
 
 
 def hint_to_json(hint: Hint) -> dict[str, str | None]:

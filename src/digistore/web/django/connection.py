@@ -59,9 +59,9 @@ class DjangoDatabase(SharedDatabase):
 
 
 class _SQLiteOfDjango(SQLite):
-    def waits(self, seconds: float | None) -> tuple[str, str]:
+    def opening(self, patience: float | None) -> tuple[Sequence[str], str]:
         """Leave the busy time-out as the settings have it."""
-        return "", ""
+        return (self.begin,), ""
 
 
 class _Borrowed:

@@ -1313,6 +1313,7 @@ def upgrade() -> None:
     op.create_index(
         op.f("digistore_refunds_succeeded_at_ix"), "digistore_refunds", ["succeeded_at"]
     )
+    op.create_index(op.f("digistore_refunds_created_at_ix"), "digistore_refunds", ["created_at"])
     op.create_index(op.f("digistore_refunds_failed_at_ix"), "digistore_refunds", ["failed_at"])
     op.create_table(
         "digistore_release_files",
