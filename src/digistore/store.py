@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -158,9 +159,35 @@ class Store:
         """
         run(self._shop.check_schema(), self._around)
 
-    def doctor(self) -> DoctorReport:
-        """Check every promise that can be checked, by reading only."""
-        return run(self._shop.examine(), self._around)
+    def doctor(
+        self,
+        *,
+        repair: bool = False,
+        after: str | None = None,
+        limit: int | None = None,
+        within: timedelta | None = None,
+    ) -> DoctorReport:
+        """Check every promise that can be checked, at one moment, by reading only.
+
+        With *after*, *limit* or *within* it looks at a part, in short steps; the report's ``next``
+        is where the following part begins, in this process or in another one.
+
+        Args:
+            repair: rebuild what is worked out from stored facts, and ask operators what they should
+                have been asked; then look again. Facts are never written: where they contradict
+                each other, or what is stored, all stays as it is and is a person's. It goes by
+                parts; a second one writes nothing.
+            after: the ``next`` of the part before; without it, from the beginning.
+            limit: 1 to 10,000 findings; a page of rows that is read whole may bring some more.
+            within: begin no further step after it; zero takes one step.
+
+        Raises:
+            Invalid: an *after* that is not the ``next`` of a report of this version, or another
+                argument that is out of range.
+            Busy: the database stayed locked; what is repaired stays so.
+        """
+        examined = self._shop.examine(repair=repair, after=after, limit=limit, within=within)
+        return run(examined, self._around)
 
     def using(self, host: Connection | Session | scoped_session[Any]) -> Self:
         """Return the same store inside the host's open transaction, for as long as that lasts.
@@ -315,9 +342,20 @@ class AsyncStore:
         """
         await self._whole.check_schema()
 
-    async def doctor(self) -> DoctorReport:
-        """Check every promise that can be checked, by reading only."""
-        return await self._whole.examine()
+    async def doctor(
+        self,
+        *,
+        repair: bool = False,
+        after: str | None = None,
+        limit: int | None = None,
+        within: timedelta | None = None,
+    ) -> DoctorReport:
+        """Check every promise that can be checked, whole or in parts: see :meth:`Store.doctor`.
+
+        Raises:
+            Invalid, Busy: as :meth:`Store.doctor` says.
+        """
+        return await self._whole.examine(repair=repair, after=after, limit=limit, within=within)
 
     def using(self, host: AsyncConnection | AsyncSession | async_scoped_session[Any]) -> Self:
         """Return the same store inside the host's open transaction: see :meth:`Store.using`.

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 
 from sqlalchemy import ColumnElement, select
@@ -17,6 +18,7 @@ from digistore.catalog import AsyncCatalog
 from digistore.database import AnyRow, Database, Host, JoinedDatabase, may_be_joined
 from digistore.database.migrations import check_schema
 from digistore.doctor import Doctor, DoctorReport
+from digistore.doctor.service import MOST_IN_A_PART
 from digistore.downloads import AsyncDownloads, Personaliser
 from digistore.downloads.log import downloads_of_order
 from digistore.entitlements import AsyncEntitlements, ProductLines
@@ -168,7 +170,7 @@ class Shop:
         self.outbox = AsyncOutbox(database)
         self.effects = AsyncOutbox(database)
         self._connect(settle)
-        self.doctor = Doctor(database, self.gateways.keys())
+        self.doctor = Doctor(database, self.gateways.keys(), kinds, settings)
 
     def _connect(self, settle: Settle) -> None:
         """Tell slices what others do after them."""
@@ -223,10 +225,22 @@ class Shop:
             or limit in {closed_requests, closed_days, swept, forgotten, reconciled.expired},
         )
 
-    async def examine(self) -> DoctorReport:
-        """Check every promise that can be checked."""
+    async def examine(
+        self, *, repair: bool, after: str | None, limit: int | None, within: timedelta | None
+    ) -> DoctorReport:
+        """Check every promise that can be checked, or a part of them."""
         self.database.refuse_inside("doctor")
-        report = await self.doctor.examine()
+        if not repair and after is None and limit is None and within is None:
+            report = await self.doctor.examine()
+        else:
+            report = await self.doctor.examine_part(
+                after=after,
+                limit=MOST_IN_A_PART if limit is None else limit,
+                within=within,
+                repair=repair,
+            )
+        if after is not None:
+            return report
         return replace(report, warnings=(*report.warnings, *await self.files.signs()))
 
     async def close(self) -> None:

@@ -40,6 +40,9 @@ class Backend(Protocol):
         It waits *patience* seconds for a lock, if that is given.
         """
 
+    def longest(self, seconds: float) -> str:
+        """Return what bounds each further statement of a begun transaction, if anything does."""
+
     def open(self, driver: Any) -> bool:  # noqa: ANN401  whatever the driver calls a connection
         """Say whether a transaction is open on a connection of the driver."""
 

@@ -90,6 +90,10 @@ class PostgreSQL:
         # Zero would mean: for ever.
         return (self.begin, f"SET LOCAL lock_timeout = {max(1, int(patience * 1000))}"), ""
 
+    def longest(self, seconds: float) -> str:
+        """Set the statement time-out of the transaction alone."""
+        return f"SET LOCAL statement_timeout = {max(1, int(seconds * 1000))}"
+
     def open(self, driver: Any) -> bool:  # noqa: ANN401  psycopg's
         """Ask libpq; a connection that is gone counts as open, so that it is thrown away."""
         return bool(driver.closed or driver.info.transaction_status != _IDLE)

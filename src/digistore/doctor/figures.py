@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from sqlalchemy import text
 
 from digistore.clock import EPOCH
-from digistore.doctor.checks import Statement, Walk
+from digistore.doctor.checks import Place, Statement, Step, Walk
 
 if TYPE_CHECKING:
     from digistore.database import Reader
@@ -133,20 +133,19 @@ _CLICK_DAYS_THAT_DIFFER = f"""
 """  # noqa: S608  our own text
 
 
-async def changed_figures(reader: Reader, most: int) -> list[str]:
+async def changed_figures(reader: Reader, at: Place | None) -> Step:
     """Find closed days whose figures are not what the facts add up to (I35)."""
-    found: list[str] = []
-    last = ""
-    while len(found) < most and (page := await reader.rows(_CLOSED, {"after": last, "many": DAYS})):
-        days = [row.day for row in page]
-        last = days[-1]
-        stored = await reader.rows(_STORED, {"first": days[0], "last": last})
-        during = {"start": _number(days[0]) * DAY, "stop": (_number(last) + 1) * DAY}
-        counted = await reader.rows(_COUNTED, during)
-        told = _by_day((row.day, *tuple(row)[1:]) for row in stored)
-        facts = _by_day((_name(row.day), *tuple(row)[1:]) for row in counted if row.value)
-        found += [day for day in days if told.get(day, set()) != facts.get(day, set())]
-    return found
+    page = await reader.rows(_CLOSED, {"after": at[0] if at else "", "many": DAYS})
+    if not page:
+        return Step([], None)
+    days = [row.day for row in page]
+    last = days[-1]
+    stored = await reader.rows(_STORED, {"first": days[0], "last": last})
+    during = {"start": _number(days[0]) * DAY, "stop": (_number(last) + 1) * DAY}
+    counted = await reader.rows(_COUNTED, during)
+    told = _by_day((row.day, *tuple(row)[1:]) for row in stored)
+    facts = _by_day((_name(row.day), *tuple(row)[1:]) for row in counted if row.value)
+    return Step([day for day in days if told.get(day, set()) != facts.get(day, set())], (last,))
 
 
 def _by_day(rows: Iterable[tuple[str, str, str, str, int]]) -> Figures:

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from digistore.database import AnyRow, Reader
-from digistore.doctor.checks import Pages, Statement, Walk
+from digistore.doctor.checks import Place, Statement, Step, Walk, page
 from digistore.orders.receipts.models import ReceiptDocument
 from digistore.orders.receipts.rules import number_of
 from digistore.orders.receipts.tables import receipts
@@ -23,13 +23,10 @@ _STANDS = (
 )
 
 
-async def misprinted(reader: Reader, most: int) -> list[str]:
+async def misprinted(reader: Reader, at: Place | None) -> Step:
     """Find documents whose print is not what the columns beside it say."""
-    pages = Pages(reader, select(receipts), [receipts.c.id], ROWS)
-    found: list[str] = []
-    while len(found) < most and (page := await pages.turn()):
-        found += [row.id for row in page if not _is_printed(row)]
-    return found
+    rows, end = await page(reader, select(receipts), [receipts.c.id], at, ROWS)
+    return Step([row.id for row in rows if not _is_printed(row)], end)
 
 
 def _is_printed(row: AnyRow) -> bool:

@@ -1,15 +1,15 @@
-"""What SQL cannot recompute: fingerprints, projections and digests, a chunk of rows at a time."""
+"""What SQL cannot recompute: fingerprints, projections and digests, a page of rows at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 
 from digistore.audit import Change, digest_of
 from digistore.audit.tables import audit
-from digistore.doctor.checks import Pages, Walk
+from digistore.doctor.checks import Place, Step, Walk, page
 from digistore.entitlements.facts import AccessState
 from digistore.entitlements.holding import StoredGrant, facts_of, grants_of, stored_grants
 from digistore.entitlements.rules import Grant, choose
@@ -24,40 +24,39 @@ ROWS = 500  # rows that a walk holds at a time, with what belongs to them
 HOLDINGS = 200  # the same of holdings: two bound values each
 
 
-async def changed_snapshots(reader: Reader, most: int) -> list[str]:
+async def changed_snapshots(reader: Reader, at: Place | None) -> Step:
     """Find orders whose amounts, lines, policy, billing or consents have changed (I14)."""
-    pages = Pages(reader, select(orders), [orders.c.id], ROWS)
-    found: list[str] = []
-    while len(found) < most and (page := await pages.turn()):
-        lines = await reader.rows(
-            select(order_lines)
-            .where(order_lines.c.order_id.in_([row.id for row in page]))
-            .order_by(order_lines.c.order_id, order_lines.c.position)
-        )
-        theirs: dict[str, list[list[object]]] = {row.id: [] for row in page}
-        for line in lines:
-            theirs[line.order_id].append([line._mapping[name] for name in LINE_SNAPSHOT])
-        found += [row.id for row in page if not _is_itself(row, theirs[row.id])]
-    return found
+    rows, end = await page(reader, select(orders), [orders.c.id], at, ROWS)
+    lines = await reader.rows(
+        select(order_lines)
+        .where(order_lines.c.order_id.in_([row.id for row in rows]))
+        .order_by(order_lines.c.order_id, order_lines.c.position)
+    )
+    theirs: dict[str, list[list[object]]] = {row.id: [] for row in rows}
+    for line in lines:
+        theirs[line.order_id].append([line._mapping[name] for name in LINE_SNAPSHOT])
+    return Step([row.id for row in rows if not is_itself(row, theirs[row.id])], end)
 
 
-def _is_itself(order: AnyRow, lines: list[list[object]]) -> bool:
+def is_itself(order: AnyRow, lines: Sequence[Sequence[object]]) -> bool:
+    """Say whether an order, with what is bound of its *lines*, is what it was when it was made."""
     content = {name: order._mapping[name] for name in SNAPSHOT}
     return bool(snapshot_fingerprint(content, lines) == order.snapshot_fingerprint)
 
 
-async def changed_projections(reader: Reader, most: int) -> list[str]:
+async def changed_projections(reader: Reader, at: Place | None) -> Step:
     """Find purchases whose state is not what their facts make of them now (I20)."""
     key = [purchased_products.c.user_id, purchased_products.c.product_id]
-    pages = Pages(reader, select(*key).distinct(), key, HOLDINGS)
+    rows, end = await page(reader, select(*key).distinct(), key, at, HOLDINGS)
+    if not rows:
+        return Step([], None)
+    pairs = [(row.user_id, row.product_id) for row in rows]
+    grants = await reader.rows(grants_of(pairs))
+    facts = await reader.rows(facts_of(pairs))
     found: list[str] = []
-    while len(found) < most and (page := await pages.turn()):
-        pairs = [(row.user_id, row.product_id) for row in page]
-        grants = await reader.rows(grants_of(pairs))
-        facts = await reader.rows(facts_of(pairs))
-        for held, told in _by_holding(pairs, grants, facts):
-            found += _moved(held, told)
-    return found
+    for held, told in _by_holding(pairs, grants, facts):
+        found += _moved(held, told)
+    return Step(found, end)
 
 
 def _by_holding(
@@ -87,18 +86,19 @@ def _states(grants: Sequence[StoredGrant]) -> Mapping[str, AccessState]:
     )
 
 
-async def broken_chains(reader: Reader, most: int) -> list[str]:
+async def broken_chains(reader: Reader, at: Place | None) -> Step:
     """Find what has an audit row that does not fit its digest or the row before it (I25)."""
-    pages = Pages(reader, select(audit), [audit.c.entity, audit.c.entity_id, audit.c.version], ROWS)
+    key = [audit.c.entity, audit.c.entity_id, audit.c.version]
+    before = None if at is None else select(audit).where(tuple_(*key) == at)
+    last = None if before is None else await reader.first(before)
+    rows, end = await page(reader, select(audit), key, at, ROWS)
     found: dict[str, None] = {}
-    last: AnyRow | None = None
-    while len(found) < most and (page := await pages.turn()):
-        for row in page:
-            follows = last is not None and _one(last) == _one(row)
-            if not _fits(row, last if follows else None):
-                found[row.entity_id] = None
-            last = row
-    return list(found)
+    for row in rows:
+        follows = last is not None and _one(last) == _one(row)
+        if not _fits(row, last if follows else None):
+            found[row.entity_id] = None
+        last = row
+    return Step(list(found), end)
 
 
 def _one(row: AnyRow) -> tuple[str, str]:

@@ -376,16 +376,20 @@ def _bump_versions(book: Book) -> list[Change]:
     for payment in book.payments:
         if book.was(payment) != payment:
             payment.version += 1
-            told: dict[str, str | int | bool | None] = {
-                "state": payment.state,
-                "captured": payment.captured,
-                "disposition": payment.disposition,
-                "own_refunds": payment.own_refunds,
-                "gateway_refunds": payment.gateway_refunds,
-                "disputed": payment.disputed,
-            }
-            changes.append(Change("payment", payment.id, payment.version, told))
+            changes.append(Change("payment", payment.id, payment.version, told_of(payment)))
     return changes
+
+
+def told_of(payment: PaymentFacts) -> dict[str, str | int | bool | None]:
+    """Return what the audit keeps of a payment."""
+    return {
+        "state": payment.state,
+        "captured": payment.captured,
+        "disposition": payment.disposition,
+        "own_refunds": payment.own_refunds,
+        "gateway_refunds": payment.gateway_refunds,
+        "disputed": payment.disputed,
+    }
 
 
 def _order_change(locked: Change, book: Book) -> Change:

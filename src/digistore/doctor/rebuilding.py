@@ -1,0 +1,256 @@
+"""Working out anew what follows from the facts of an order; a fact itself is never written.
+
+What was damaged is rebuilt by the rules of settling, under the same locks. Whether that is safe is
+decided by what would be written: the moment it is anything but a projection or a new question to
+an operator, the facts do not say what is stored, and nothing is written at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import Executable, Insert, Select, Update, select, tuple_, update
+
+from digistore.audit import Change, record
+from digistore.audit.tables import audit
+from digistore.doctor.mending import Contradiction, check_sound, mend
+from digistore.doctor.walks import is_itself
+from digistore.entitlements.facts import AccessState, FactKind
+from digistore.entitlements.tables import purchased_products
+from digistore.orders.kinds import Cause, Heard, Kind
+from digistore.orders.rules import LINE_SNAPSHOT
+from digistore.orders.tables import order_lines, orders, payment_attempts
+from digistore.orders.writes import lock_order
+from digistore.outbox.tables import deliveries, events
+from digistore.payments.book import Book
+from digistore.payments.rules.derive import causes, derive, sold_lines, take_outcomes
+from digistore.payments.service.settle import Moved, NothingNew, Settle, told_of
+from digistore.payments.service.telling import events_of
+from digistore.payments.tables import disputes, payment_actions, payments, refunds
+from digistore.payments.writing import differences
+from digistore.support.tables import support_requests
+
+if TYPE_CHECKING:
+    from digistore.database import AnyRow, Reader, Transaction
+
+ACTOR: Final = "system"
+CAUSE: Final = "repair"
+
+# All that may be changed: what follows from facts, and when somebody looks again.
+PROJECTIONS: Final[Mapping[object, frozenset[str]]] = {
+    orders: frozenset({"state"}),
+    order_lines: frozenset({"outcome", "open_key"}),
+    payment_attempts: frozenset({"next_check_at"}),
+    payments: frozenset({"own_refunds", "gateway_refunds", "disputed", "version"}),
+    refunds: frozenset({"next_check_at"}),
+    disputes: frozenset({"next_check_at"}),
+    purchased_products: frozenset({"state", "live_key", "epoch", "version"}),
+    support_requests: frozenset({"state", "resume_state", "version"}),
+}
+ADDED: Final = frozenset({payment_actions, events, deliveries})
+# What an order is if no payment says it: its own times alone, which have no other witness.
+_BY_TIMES: Final = frozenset({"open", "expired", "canceled"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What one order's facts make of it, beside what is stored."""
+
+    book: Book
+    heard: Sequence[Heard]
+    keys: Sequence[tuple[Executable, Change]]
+    neighbours: frozenset[str]
+
+    @property
+    def statements(self) -> list[Executable]:
+        """What would be written."""
+        opened = [statement for told in self.heard for statement in told.writes]
+        return [*differences(self.book), *opened, *(statement for statement, _ in self.keys)]
+
+
+class Rebuild(Settle):
+    """Settles without news: what is stored beside facts becomes what they say."""
+
+    async def rebuild(self, order_id: str | None, payment_id: str | None) -> None:
+        """Rebuild an order, with the holdings that its lines are in, or a payment without one.
+
+        Raises:
+            Contradiction: facts would have to be written; nothing was.
+        """
+        try:
+            await self.unless_nothing_new(lambda tx: self._rebuild(tx, order_id, payment_id))
+        except Moved:  # somebody bought the same meanwhile: there is one more order to lock
+            await self.unless_nothing_new(lambda tx: self._rebuild(tx, order_id, payment_id))
+
+    async def _rebuild(self, tx: Transaction, order_id: str | None, payment_id: str | None) -> None:
+        if order_id is None:
+            draft = await self._draft(tx, None, payment_id)
+            if not draft.statements:
+                raise NothingNew
+            await record(tx, ACTOR, CAUSE, await _write(tx, draft))
+            return
+        together = sorted(await _neighbours(tx, order_id))
+        locked = {one: await lock_order(tx, one) for one in together}
+        drafts = [await self._draft(tx, one, None) for one in together]
+        if not all(draft.neighbours <= locked.keys() for draft in drafts):
+            raise Moved
+        if not any(draft.statements for draft in drafts):
+            raise NothingNew
+        changes: list[Change] = []
+        for one in together:  # each sees what the one before it has written
+            draft = await self._draft(tx, one, None)
+            changes += await _write(tx, draft)
+            state = draft.book.order.state if draft.book.order else None
+            changes.append(replace(locked[one], changes={"state": state}))
+        await _check_chains(tx, changes)
+        await record(tx, ACTOR, CAUSE, changes)
+
+    async def _draft(self, tx: Transaction, order_id: str | None, payment_id: str | None) -> _Draft:
+        """Work out what is to be written.
+
+        Raises:
+            Contradiction: facts are among it, or they contradict each other.
+        """
+        try:
+            book = await self.read(tx, order_id, payment_id, ACTOR)
+            if order_id is not None:
+                await _check_snapshot(tx, order_id)
+            check_sound(book)
+            rows = await self._ask_kinds(tx, sold_lines(book))
+            derive(book)
+            await _check_told(tx, book)
+            heard = self._hear(book, rows)
+        except ValueError as error:  # a word that nobody knows
+            raise Contradiction from error
+        outcomes = {line: outcome for told in heard for line, outcome in told.outcomes.items()}
+        take_outcomes(book, outcomes, refund_duplicates=False)  # a repair moves nobody's money
+        mend(book, [action for told in heard for action in told.actions])
+        derive(book)
+        grants = rows[Kind.PRODUCT][1] if Kind.PRODUCT in rows else ()
+        moved = {change.entity_id for told in heard for change in told.changes}
+        keys = [_key(row) for row in grants if row.id not in moved and _has_wrong_key(row)]
+        draft = _Draft(book, heard, keys, frozenset(row.order_id for row in grants))
+        _refuse_facts(draft.statements)
+        return draft
+
+    def _hear(self, book: Book, rows: Mapping[Kind, Sequence[Sequence[Any]]]) -> list[Heard]:
+        lines = sold_lines(book)
+        told = [_as_heard(cause, rows.values()) for cause in causes(book)]
+        if not told:
+            return []
+        return [
+            self._kinds[kind].heard(
+                [line for line in lines if line.kind is kind],
+                told,
+                answered,
+                now=book.now,
+                new_id=book.new_id,
+                actor=book.actor,
+            )
+            for kind, answered in rows.items()
+        ]
+
+
+def _as_heard(cause: Cause, rows: Iterable[Sequence[Sequence[AnyRow]]]) -> Cause:
+    """Return *cause* under the ticket by which it was heard.
+
+    Of a dispute that is told again as it was, the newer ticket alone is stored, and no fact.
+    """
+    if cause.kind != FactKind.DISPUTE:
+        return cause
+    facts = [row for _, _, answered, *_ in rows for row in answered if row.about == cause.about]
+    last = max((row.ticket for row in facts), default=cause.ticket)
+    word = (cause.state, cause.amount, last)
+    known = any((row.state, row.amount, row.ticket) == word for row in facts)
+    return replace(cause, ticket=last) if known else cause
+
+
+async def _write(tx: Transaction, draft: _Draft) -> list[Change]:
+    """Write a draft; return what has changed but for the order itself."""
+    changes = []
+    for payment in draft.book.payments:
+        if draft.book.was(payment) != payment:
+            payment.version += 1
+            changes.append(Change("payment", payment.id, payment.version, told_of(payment)))
+    statements = draft.statements
+    await tx.batch(statements)
+    await tx.batch(events_of(draft.book) if statements else ())
+    heard = [change for told in draft.heard for change in told.changes]
+    return [*changes, *heard, *(change for _, change in draft.keys)]
+
+
+def _refuse_facts(statements: Iterable[Executable]) -> None:
+    for statement in statements:
+        if isinstance(statement, Insert) and statement.table in ADDED:
+            continue
+        if isinstance(statement, Update) and statement.table in PROJECTIONS:
+            named = statement.compile().params.keys() & statement.table.c.keys()
+            if named <= PROJECTIONS[statement.table]:
+                continue
+        raise Contradiction
+
+
+def _has_wrong_key(row: AnyRow) -> bool:
+    return bool((row.state == AccessState.LIVE) != (row.live_key == 1))
+
+
+def _key(row: AnyRow) -> tuple[Executable, Change]:
+    live = row.state == AccessState.LIVE
+    version = row.version + 1
+    statement = update(purchased_products).where(purchased_products.c.id == row.id)
+    return (
+        statement.values(live_key=1 if live else None, version=version),
+        Change("purchase", row.id, version, {"state": row.state}),
+    )
+
+
+async def _neighbours(reader: Reader, order_id: str) -> set[str]:
+    """Return an order and all whose purchases are in a holding with one of its own."""
+    mine, theirs = purchased_products.alias("mine"), purchased_products.alias("theirs")
+    same = (mine.c.user_id == theirs.c.user_id) & (mine.c.product_id == theirs.c.product_id)
+    rows = await reader.rows(
+        select(theirs.c.order_id).join(mine, same).where(mine.c.order_id == order_id).distinct()
+    )
+    return {order_id, *(row.order_id for row in rows)}
+
+
+async def _check_snapshot(reader: Reader, order_id: str) -> None:
+    """Refuse an order that is not what was bought: its policy decides on access."""
+    order = await reader.first(select(orders).where(orders.c.id == order_id))
+    lines = await reader.rows(
+        select(order_lines)
+        .where(order_lines.c.order_id == order_id)
+        .order_by(order_lines.c.position)
+    )
+    told = [[line._mapping[name] for name in LINE_SNAPSHOT] for line in lines]
+    if order is None or not is_itself(order, told):
+        raise Contradiction
+
+
+async def _check_told(reader: Reader, book: Book) -> None:
+    """Refuse what is not what was audited: then it is facts that have changed, not their sums."""
+    if book.order is not None and book.order.state in _BY_TIMES:
+        rows = await reader.rows(_audited("order", book.order.id))
+        states = [row.changes["state"] for row in rows if "state" in row.changes]
+        if states[:1] != [book.order.state]:
+            raise Contradiction
+    for payment in book.payments:
+        last = await reader.first(_audited("payment", payment.id).limit(1))
+        if last is None or last.version != payment.version or last.changes != told_of(payment):
+            raise Contradiction
+
+
+def _audited(entity: str, entity_id: str) -> Select[Any]:
+    of_it = (audit.c.entity == entity) & (audit.c.entity_id == entity_id)
+    return select(audit.c.version, audit.c.changes).where(of_it).order_by(audit.c.version.desc())
+
+
+async def _check_chains(reader: Reader, changes: Sequence[Change]) -> None:
+    """Refuse what was changed without an audit row: the next one would not fit."""
+    key = tuple_(audit.c.entity, audit.c.entity_id, audit.c.version)
+    wanted = {(one.entity, one.entity_id, one.version - 1) for one in changes if one.version > 1}
+    found = await reader.rows(select(audit.c.entity_id).where(key.in_(sorted(wanted))))
+    if len(found) != len(wanted):
+        raise Contradiction

@@ -1,0 +1,122 @@
+"""From a finding to what is rebuilt, each in a transaction of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Text, bindparam, text, update
+from sqlalchemy.exc import IntegrityError
+
+from digistore.analytics import Period
+from digistore.analytics.facts import happened
+from digistore.analytics.rollups import write
+from digistore.doctor.mending import Contradiction
+from digistore.doctor.rebuilding import Rebuild
+from digistore.doctor.remedies import BOOKS, FIGURES, MESSAGES, WITNESSES
+from digistore.errors import NotFound
+from digistore.payments.tables import provider_events
+
+if TYPE_CHECKING:
+    from digistore.database import Database, Transaction
+    from digistore.doctor.checks import Check
+    from digistore.orders.kinds import Kind, LineKind
+    from digistore.settings import Settings
+
+# Which order, or payment without one, a row belongs to.
+_BELONGS = text(
+    """
+    SELECT id AS order_id, CAST(NULL AS text) AS payment_id FROM digistore_orders WHERE id = :id
+    UNION ALL
+    SELECT order_id, CAST(NULL AS text) FROM digistore_order_lines WHERE id = :id
+    UNION ALL
+    SELECT order_id, CAST(NULL AS text) FROM digistore_payment_attempts WHERE id = :id
+    UNION ALL
+    SELECT order_id, CAST(NULL AS text) FROM digistore_purchased_products WHERE id = :id
+    UNION ALL
+    SELECT order_id, CAST(NULL AS text) FROM digistore_support_requests WHERE id = :id
+    UNION ALL
+    SELECT order_id, id FROM digistore_payments WHERE id = :id
+    UNION ALL
+    SELECT m.order_id, m.id FROM digistore_refunds r
+    JOIN digistore_payments m ON m.id = r.payment_id WHERE r.id = :id
+    UNION ALL
+    SELECT m.order_id, m.id FROM digistore_disputes d
+    JOIN digistore_payments m ON m.id = d.payment_id WHERE d.id = :id
+    """
+).bindparams(bindparam("id", type_=Text()))
+
+
+class Repairs:
+    """Rebuilds what checks have found, as far as stored facts say what it should be."""
+
+    def __init__(
+        self,
+        database: Database,
+        kinds: Mapping[Kind, LineKind],
+        settings: Settings,
+        checks: Sequence[Check],
+    ) -> None:
+        """Repair in *database*; *kinds* say what lines open and close.
+
+        Figures are rebuilt only while those of *checks* that look at their facts find nothing.
+        """
+        self._database = database
+        self._witnesses = [check for check in checks if check.invariant in WITNESSES]
+        self._rebuild = Rebuild(database, kinds, settings)
+
+    async def repair(self, found: Iterable[tuple[str, str]]) -> None:
+        """Repair what can be of *found*: names of checks, each with a subject.
+
+        What facts do not decide stays as it is. Books come first, as figures are made of them.
+
+        Raises:
+            Busy: what is repaired already stays so; it may be repeated.
+        """
+        named = sorted(set(found), key=lambda one: one[0] == FIGURES)
+        done: set[tuple[str | None, str | None]] = set()
+        for check, subject in named:
+            try:
+                await self._one(check, subject, done)
+            except (Contradiction, NotFound, IntegrityError):
+                continue  # it is found again, and then it is a person's
+
+    async def _one(
+        self, check: str, subject: str, done: set[tuple[str | None, str | None]]
+    ) -> None:
+        if check in BOOKS:
+            await self._book(subject, done)
+        elif check in MESSAGES:
+            await self._database.transact(partial(_look_at, event_id=subject))
+        elif check == FIGURES:
+            await self._figures(subject)
+
+    async def _book(self, subject: str, done: set[tuple[str | None, str | None]]) -> None:
+        for row in await self._database.rows(_BELONGS, {"id": subject}):
+            place = (row.order_id, None if row.order_id else row.payment_id)
+            if place not in done:
+                done.add(place)
+                await self._rebuild.rebuild(*place)
+
+    async def _figures(self, subject: str) -> None:
+        try:
+            day = date.fromisoformat(subject)
+        except ValueError as error:
+            raise Contradiction from error
+        for witness in self._witnesses:
+            if await self._database.read(partial(witness.find, most=1)):
+                raise Contradiction  # the figures may be right, and the facts wrong
+        figures = await self._database.read(partial(happened, period=Period(day, day)))
+        await self._database.transact(partial(write, day=day, figures=figures))
+
+
+async def _look_at(tx: Transaction, event_id: str) -> None:
+    """Let a message that was not worked be looked at."""
+    await tx.rows(
+        update(provider_events)
+        .where(provider_events.c.id == event_id, provider_events.c.status == "received")
+        .where(provider_events.c.next_check_at.is_(None))
+        .values(next_check_at=tx.now)
+    )
