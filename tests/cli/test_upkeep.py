@@ -5,10 +5,12 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from digistore import Money
+from digistore import Money, Store
+from digistore.doctor import DoctorReport
 from tests.cli.conftest import URL, Host
 
 
@@ -47,9 +49,91 @@ def test_doctor_names_what_is_wrong(host: Host) -> None:
     code, out, _ = host.run("doctor", URL)
     assert code == 1
     assert "✗ I" in out
+    assert out.splitlines()[0].endswith("[a person has to decide]")
     code, report = host.run_json("doctor")
     assert code == 1
-    assert {"invariant", "subject", "text"} == report["findings"][0].keys()
+    assert {"invariant", "subject", "text", "remedy"} == report["findings"][0].keys()
+
+
+def revoke() -> None:
+    """Take access away past the library."""
+    with sqlite3.connect("shop.db") as database:
+        database.execute(
+            "UPDATE digistore_purchased_products SET state = 'revoked', live_key = NULL"
+        )
+    database.close()
+
+
+@pytest.mark.usefixtures("sold")
+def test_doctor_repairs_what_follows_from_facts(host: Host) -> None:
+    revoke()
+    before = sha256(Path("shop.db").read_bytes()).digest()
+    code, out, _ = host.run("doctor", URL)
+    assert code == 1
+    assert out.splitlines()[0].endswith("[digistore doctor --repair]")
+    assert sha256(Path("shop.db").read_bytes()).digest() == before
+    code, out, _ = host.run("doctor", URL, "--repair")
+    assert code == 0
+    assert out.splitlines()[0].endswith(": repaired")
+    assert out.splitlines()[-1].endswith("promises checked, all kept")
+    code, report = host.run_json("doctor", "--repair")
+    assert (code, report["findings"], report["repaired"]) == (0, [], [])
+
+
+def test_a_repair_makes_no_database(empty_host: Host) -> None:
+    code, _, err = empty_host.run("doctor", URL, "--repair")
+    assert (code, err) == (2, "digistore: there is no database at shop.db\n")
+    assert not Path("shop.db").exists()
+
+
+@pytest.mark.usefixtures("sold")
+def test_doctor_goes_on_where_it_has_stopped(host: Host) -> None:
+    revoke()
+    _, whole = host.run_json("doctor")
+    found, place = [], ()
+    while True:
+        code, part = host.run_json("doctor", "--limit", "1", *place)
+        found += part["findings"]
+        if part["next"] is None:
+            break
+        assert code == 1
+        assert len(part["findings"]) == 1
+        place = ("--resume", part["next"])
+    assert found == whole["findings"]
+    assert len(found) > 1
+    _, out, _ = host.run("doctor", URL, "--limit", "1")
+    assert "add --resume " in out.splitlines()[-1]
+
+
+@pytest.mark.usefixtures("sold")
+def test_doctor_that_is_interrupted_says_where_to_go_on(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str | None] = []
+    look = Store.doctor
+
+    def stopped(self: Store, **given: Any) -> DoctorReport:
+        asked.append(given["after"])
+        if len(asked) > 2:
+            raise KeyboardInterrupt
+        return look(self, **{**given, "within": timedelta(0)})
+
+    monkeypatch.setattr(Store, "doctor", stopped)
+    code, _, err = host.run("doctor", URL)
+    assert code == 130
+    assert asked[0] is None
+    assert f"--resume {asked[-1]}\n" in err
+
+
+@pytest.mark.usefixtures("sold")
+@pytest.mark.parametrize("place", ["", "no place", "WyJ4IiwiWzFdIl0"])
+def test_doctor_refuses_what_is_no_place(host: Host, place: str) -> None:
+    assert host.run("doctor", URL, "--resume", place)[0] == 1
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "1e3", "10001", "²"])
+def test_doctor_refuses_what_is_no_limit(host: Host, limit: str) -> None:
+    assert host.run("doctor", URL, "--limit", limit)[0] == 2
 
 
 @pytest.mark.usefixtures("sold")

@@ -10,7 +10,8 @@ from typing import Final
 
 from digistore.cli import carrying, demo, explaining, upkeep, working
 from digistore.cli.screen import Answer, Screen
-from digistore.cli.stores import bare_store, host_store
+from digistore.cli.stores import Mode, bare_store, host_store
+from digistore.doctor.service import MOST_IN_A_PART
 from digistore.errors import ConfigError
 from digistore.store import Store
 
@@ -43,7 +44,7 @@ def _on_store(work: OnStore, *, checked: bool = True) -> Callable[[Given, Screen
 
 
 def _on_either(
-    work: OnStore, *, reading: bool, checked: bool = True
+    work: OnStore, mode: Callable[[Given], Mode], *, checked: bool = True
 ) -> Callable[[Given, Screen], Answer]:
     """Let *work* have the store at the URL that is given, or else the host's."""
     with_host = _on_store(work, checked=checked)
@@ -53,7 +54,7 @@ def _on_either(
             return with_host(given, screen)
         if given.store is not None:
             raise ConfigError("give a URL or --store, not both")
-        with bare_store(given.url, reading=reading) as store:
+        with bare_store(given.url, mode(given)) as store:
             if checked:
                 store.check_schema()
             return work(store, given, screen)
@@ -70,6 +71,12 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MOST_IN_A_PART):
+        raise argparse.ArgumentTypeError(f"a number of findings, 1 to {MOST_IN_A_PART:,}")
+    return int(text)
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
@@ -84,6 +91,19 @@ def _seconds(text: str) -> float:
 def _url(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "url", nargs="?", metavar="URL", help="such as sqlite:///shop.db; without it, --store"
+    )
+
+
+def _for_doctor(parser: argparse.ArgumentParser) -> None:
+    _url(parser)
+    parser.add_argument(
+        "--repair",
+        action="store_true",
+        help="rebuild what follows from stored facts; facts themselves are never written",
+    )
+    parser.add_argument("--resume", metavar="PLACE", help="go on where an earlier run has stopped")
+    parser.add_argument(
+        "--limit", type=_count, default=1000, metavar="N", help="stop after N findings (1000)"
     )
 
 
@@ -143,14 +163,14 @@ COMMANDS: Final = (
     Command(
         ("migrate",),
         "bring a database's schema up to date",
-        _on_either(upkeep.migrate, reading=False, checked=False),
+        _on_either(upkeep.migrate, lambda _: "rwc", checked=False),
         _url,
     ),
     Command(
         ("doctor",),
-        "check every promise that can be checked, by reading only",
-        _on_either(upkeep.doctor, reading=True),
-        _url,
+        "check every promise that can be checked, by reading only unless --repair is given",
+        _on_either(upkeep.doctor, lambda given: "rw" if given.repair else "ro"),
+        _for_doctor,
     ),
     Command(
         ("explain",),

@@ -9,6 +9,7 @@ import secrets
 import sys
 from operator import attrgetter
 from pathlib import Path
+from typing import Literal, TypeAlias
 from urllib.parse import quote
 
 from sqlalchemy import URL, make_url
@@ -16,6 +17,9 @@ from sqlalchemy.exc import ArgumentError
 
 from digistore.errors import ConfigError
 from digistore.store import AsyncStore, Store
+
+Mode: TypeAlias = Literal["ro", "rw", "rwc"]
+"""How a database is opened, in SQLite's words."""
 
 _EXAMPLE = "name your store, such as: digistore --store shop.wiring:store"
 
@@ -54,26 +58,27 @@ def host_store(reference: str | None, command: str) -> Store:
     return found
 
 
-def bare_store(url: str, *, reading: bool) -> Store:
+def bare_store(url: str, mode: Mode) -> Store:
     """Open a store on a database alone, without the host's files, gateways and secret.
 
     Args:
         url: such as ``sqlite:///shop.db``.
-        reading: the database must be there, and nothing of it is changed.
+        mode: with ``ro`` and ``rw`` the database must be there; with ``ro`` nothing of it is
+            changed; ``rwc`` makes it.
 
     Raises:
         ConfigError: the URL cannot be read, or the database cannot be opened.
     """
     return Store.open(
-        _reading(url) if reading else url,
+        url if mode == "rwc" else _existing(url, mode),
         files="memory://",
         gateways=[],
         secret=secrets.token_urlsafe(32),
     )
 
 
-def _reading(url: str) -> str:
-    """Let SQLite itself refuse to make or change the file at *url*."""
+def _existing(url: str, mode: Mode) -> str:
+    """Let SQLite itself refuse to make, or to change, the file at *url*."""
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -86,6 +91,6 @@ def _reading(url: str) -> str:
     only = URL.create(
         parsed.drivername,
         database=f"file:{quote(str(Path(path).resolve()))}",
-        query={"mode": "ro", "uri": "true"},
+        query={"mode": mode, "uri": "true"},
     )
     return only.render_as_string(hide_password=False)

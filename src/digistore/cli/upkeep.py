@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from datetime import timedelta
 
 from digistore.cli.screen import Answer, Screen
 from digistore.database.migrations import HEAD
+from digistore.doctor import DoctorReport
 from digistore.errors import ConfigError
 from digistore.store import Store
 
+A_PART = timedelta(seconds=1)
 ALL_OF_IT = 1_000_000  # of each kind in one run: a person waits, and sees it go on
 
 
@@ -24,17 +27,56 @@ def migrate(store: Store, _given: argparse.Namespace, _screen: Screen) -> Answer
     return Answer([f"at revision {HEAD} already"], {"revision": HEAD, "changed": False})
 
 
-def doctor(store: Store, _given: argparse.Namespace, screen: Screen) -> Answer:
-    """Show what the doctor found; warnings alone are no findings."""
-    report = store.doctor()
-    lines = [
-        f"{screen.marks.cross} {found.invariant} {found.subject}: {found.text}"
-        for found in report.findings
-    ]
-    lines += [f"! {warning}" for warning in report.warnings]
-    if report.healthy:
-        lines.append(f"{screen.marks.check} {len(report.checked)} promises checked, all kept")
-    return Answer(lines, report, report.healthy)
+def doctor(store: Store, given: argparse.Namespace, screen: Screen) -> Answer:
+    """Show what the doctor finds, as it finds it; warnings alone are no findings.
+
+    Each part is looked at in short steps. Where one run stops, by its limit or by Ctrl-C, the next
+    can go on.
+    """
+    whole = DoctorReport((), (), (), next=given.resume)
+    try:
+        while True:
+            part = store.doctor(
+                repair=given.repair,
+                after=whole.next,
+                limit=given.limit - len(whole.findings),
+                within=A_PART,
+            )
+            _say(screen, part)
+            whole = _joined(whole, part)
+            screen.draw(f"doctor: {len(whole.checked)} promises checked")
+            if part.next is None or len(whole.findings) >= given.limit:
+                break
+    except KeyboardInterrupt:
+        screen.wipe()
+        if whole.next is not None:
+            screen.note(f"to go on: add --resume {whole.next}")
+        raise
+    lines = [f"! {warning}" for warning in whole.warnings]
+    if whole.next is not None:
+        lines.append(f"! there is more: to go on, add --resume {whole.next}")
+    elif whole.healthy:
+        lines.append(f"{screen.marks.check} {len(whole.checked)} promises checked, all kept")
+    return Answer(lines, whole, whole.healthy)
+
+
+def _say(screen: Screen, part: DoctorReport) -> None:
+    screen.wipe()
+    for found in part.repaired:
+        screen.say(f"{screen.marks.check} {found.invariant} {found.subject}: repaired")
+    for found in part.findings:
+        who = found.remedy.command or "a person has to decide"
+        screen.say(f"{screen.marks.cross} {found.invariant} {found.subject}: {found.text} [{who}]")
+
+
+def _joined(one: DoctorReport, other: DoctorReport) -> DoctorReport:
+    return DoctorReport(
+        findings=one.findings + other.findings,
+        warnings=one.warnings + other.warnings,
+        checked=one.checked + other.checked,
+        repaired=one.repaired + other.repaired,
+        next=other.next,
+    )
 
 
 def reconcile(store: Store, given: argparse.Namespace, screen: Screen) -> Answer:
