@@ -125,7 +125,7 @@ class Parts:
     async def _step(self, check: Check, at: Place | None, most: int) -> Step | None:
         """Take a step, a smaller one if it takes too long, ``None`` if none is small enough."""
         size = SLICE
-        while size >= SMALLEST:
+        while True:
             bounded = partial(self._bounded, check=check, at=at, most=most, size=size)
             try:
                 return await self._database.read(bounded)
@@ -134,7 +134,8 @@ class Parts:
                 if cause is None or self._database.backend.fault(cause) is not Fault.MACHINE:
                     raise
             size //= 10
-        return None
+            if size < SMALLEST:
+                return None
 
     async def _bounded(
         self, reader: Reader, check: Check, at: Place | None, most: int, size: int
