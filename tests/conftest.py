@@ -24,7 +24,7 @@ from digistore.users import User
 from tests import compiled
 from tests.extent import WHOLE, extent, is_one_in
 from tests.past import connection_to
-from tests.postgres import VARIABLE, Wiped, postgres
+from tests.postgres import VARIABLE, Wiped, postgres, process
 from tests.races import KINDS, Race, points, racing, table
 
 compiled.share()
@@ -59,14 +59,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Play every second test on PostgreSQL as well; before a release all of them."""
+    """Play every second test on PostgreSQL as well, or one in as many as a mark says."""
     kept: list[pytest.Item] = []
     left: list[pytest.Item] = []
     for item in items:
-        played = "PostgreSQL-AsyncStore" not in item.name or is_one_in(extent(2, 1), item.nodeid)
-        (kept if played else left).append(item)
+        (kept if _is_played(item) else left).append(item)
     config.hook.pytest_deselected(items=left)
     items[:] = kept
+
+
+def _is_played(item: pytest.Item) -> bool:
+    if "PostgreSQL-AsyncStore" not in item.name:
+        return True
+    said = item.get_closest_marker("on_postgresql")
+    many = extent(said.kwargs["one_in"] if said else 2, 1)
+    return many != 0 and is_one_in(many, item.nodeid)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -86,8 +93,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 @pytest.fixture(scope="session")
 def wiped() -> Iterator[Wiped]:
     """This process's database on PostgreSQL; `wipe` empties it and says where it is."""
-    process = os.environ.get("PYTEST_XDIST_WORKER", "alone")
-    with closing(Wiped(os.environ[VARIABLE], f"digistore_{process}")) as database:
+    with closing(Wiped(os.environ[VARIABLE], f"digistore_{process()}")) as database:
         yield database
 
 

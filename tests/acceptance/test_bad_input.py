@@ -30,9 +30,10 @@ from digistore.errors import (
 )
 from digistore.testing import check_invariants
 from tests.acceptance.world import World
-from tests.conftest import RETURN, OpenStore
+from tests.conftest import RETURN, STORES, OpenStore
 from tests.payments.asking import usd
 
+pytestmark = pytest.mark.on_postgresql(one_in=4)
 NUL, LONG, CUT, ESCAPE = "a\x00b", "x" * 60_000, "\ud800", "a\x1b[31m"
 EURO = Money("1.00", "EUR")
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -43,10 +44,10 @@ Case = tuple[str, type[DigistoreError], str | None, Call]
 """What it is called, the error, the field that the error names, and the call."""
 
 
-@pytest.fixture(scope="module", params=["Store", "AsyncStore"])
+@pytest.fixture(scope="module", params=STORES)
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
     """One shop for all cases, as none of them changes it."""
-    with World.in_colour(request.param) as made:
+    with World.of_kind(request.param) as made:
         yield made
         check_invariants(made.store)
 

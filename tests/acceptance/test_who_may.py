@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from digistore import SYSTEM, LegalEntity, Period, Role
+from digistore import LegalEntity, Period, Role
 from digistore.errors import AccessRequired, DigistoreError, Forbidden, NotFound
 from digistore.store import AsyncStore, Store
 from tests.acceptance.world import World
-from tests.conftest import RETURN
+from tests.conftest import RETURN, STORES
 from tests.payments.asking import usd
 
 Try = Callable[[World, Any], Any]
@@ -334,10 +334,9 @@ WITHIN = {
 """What slices ask of each other: ``Store`` does not show it."""
 
 
-@pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with World.in_colour("Store") as made:
-        made.nobody, made.system = None, SYSTEM  # type: ignore[attr-defined]
+@pytest.fixture(scope="module", params=STORES)
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    with World.of_kind(request.param) as made:
         yield made
 
 
@@ -349,6 +348,7 @@ def cases() -> Iterator[Any]:
             yield pytest.param(who, ANSWERS[answer], act, id=f"{operation} by {who}")
 
 
+@pytest.mark.on_postgresql(one_in=8)
 @pytest.mark.parametrize(("who", "refusal", "act"), list(cases()))
 def test_everybody_may_do_what_the_table_says_and_no_more(
     world: World, who: str, refusal: type[DigistoreError] | None, act: Try

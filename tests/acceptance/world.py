@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import copy
 from typing import Any, Self, cast
 
-from digistore import AsyncStore, Money, PayWhatYouWant, PurchasedProduct, Role, Settings, Store
+from digistore import (
+    SYSTEM,
+    AsyncStore,
+    Money,
+    PayWhatYouWant,
+    PurchasedProduct,
+    Role,
+    Settings,
+    Store,
+)
 from digistore.gateways.sandbox import SandboxGateway
 from digistore.gateways.sandbox.world import World as Provider
 from digistore.orders import Discount, Order
@@ -17,28 +27,63 @@ from digistore.users import User
 from tests.conftest import RETURN, SECRET, Awaited
 from tests.payments.asking import record, usd
 from tests.payments.end_state import every_row
-from tests.payments.memory import MemoryShop, Saved, load, migrated
+from tests.payments.memory import MemoryShop, load, migrated
+from tests.postgres import process
+from tests.vault import MemoryVault, PostgreSQLVault, Vault
 
 SETTINGS = Settings(link_hosts=frozenset({"example.com"}))
+
+
+_UNTIL_THE_END = ExitStack()
+_KEPT: dict[tuple[type[World], str], Any] = {}
+atexit.register(_UNTIL_THE_END.close)
 
 
 class World(MemoryShop):
     """Everything of *seller*: what was sold is *buyer*'s, what was not is still to be had."""
 
-    saved: tuple[Saved, Provider]
+    saved: tuple[Any, Provider]
     other: User
     stranger: User
     host_user: User
     discount: Discount
     gift: Order
 
+    def __init__(
+        self,
+        store: Store,
+        sandbox: SandboxGateway,
+        clock: FrozenClock,
+        vault: Vault | None = None,
+    ) -> None:
+        self.vault = vault or MemoryVault(store)
+        self.began = clock.now
+        self.nobody, self.system = None, SYSTEM
+        super().__init__(store, sandbox, clock)
+
     @classmethod
     @contextmanager
-    def in_colour(cls, colour: str) -> Iterator[Self]:
-        """Make a world, in ``Store`` or in ``AsyncStore``."""
+    def of_kind(cls, kind: str) -> Iterator[Self]:
+        """Make a world on a database and in a colour, such as ``PostgreSQL-AsyncStore``.
+
+        Those on PostgreSQL take a second, and stay until the process ends.
+        """
+        if kind.startswith("SQLite"):
+            with ExitStack() as ended:
+                yield cls._made(kind, ended)
+            return
+        if (cls, kind) not in _KEPT:
+            _KEPT[cls, kind] = cls._made(kind, _UNTIL_THE_END)
+        world = _KEPT[cls, kind]
+        world.clock.now = world.began
+        world.put_back()
+        yield world
+
+    @classmethod
+    def _made(cls, kind: str, ended: ExitStack) -> Self:
         clock = FrozenClock()
         sandbox = SandboxGateway(clock=clock)
-        loop = asyncio.new_event_loop()
+        database, colour = kind.split("-")
         given: dict[str, Any] = {
             "files": "memory://",
             "gateways": [sandbox],
@@ -46,16 +91,26 @@ class World(MemoryShop):
             "clock": clock,
             "settings": SETTINGS,
         }
+        loop = asyncio.new_event_loop()
+        ended.callback(loop.close)
+        on_server = (
+            PostgreSQLVault(f"digistore_{process()}_{cls.__name__}_{colour}".lower())
+            if database == "PostgreSQL"
+            else None
+        )
+        url = on_server.url if on_server else "sqlite://"
         if colour == "Store":
-            store = Store.open("sqlite://", **given)
+            store = Store.open(url, **given)
         else:
-            store = cast("Store", Awaited(AsyncStore.open("sqlite://", **given), loop))
-        load(store, migrated())
-        world = cls(store, sandbox, clock)
+            store = cast("Store", Awaited(AsyncStore.open(url, **given), loop))
+        ended.callback(store.close)
+        if on_server is None:
+            load(store, migrated())
+        else:
+            ended.callback(on_server.close)
+        world = cls(store, sandbox, clock, on_server)
         world.fill()
-        yield world
-        store.close()
-        loop.close()
+        return world
 
     def fill(self) -> None:
         """Make products in every state, orders, a purchase, requests, and an open question."""
@@ -106,6 +161,19 @@ class World(MemoryShop):
         )
         self.deliver(self.sandbox.pay(made))
         return self.store.support.get(self.buyer, made.request)
+
+    @property
+    def changes(self) -> int:
+        return self.vault.changes
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return self.vault.rows(sql)
+
+    def save(self) -> Any:
+        return self.vault.save()
+
+    def load(self, data: Any) -> None:
+        self.vault.load(data)
 
     def put_back(self) -> None:
         """Bring database and provider back to where they were saved."""

@@ -60,7 +60,7 @@ class Mounted:
 @contextmanager
 def mounted() -> Iterator[Mounted]:
     """Mount the twins' store; its buyer has a link, and a checkout on its way."""
-    with Twins.in_colour("Store") as twins:
+    with Twins.of_kind("SQLite-Store") as twins:
         app = wsgi_in_asgi_app(twins.store, WebSettings(run_due=False))
         with TestClient(app) as client:
             yield Mounted(twins, client)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from digistore.errors import DigistoreError
 from digistore.files import BlobReader
 from digistore.orders.receipts.receipt import Receipt
 from digistore.paging import Page
-from tests.payments.memory import MemoryShop, connection_of
+from tests.acceptance.world import World
 
 
 def told(answer: object) -> Iterator[str]:
@@ -43,21 +42,9 @@ def _parts(answer: object) -> list[object]:
     return list(answer) if isinstance(answer, list | tuple | set | frozenset) else [str(answer)]
 
 
-@contextmanager
-def counted(shop: MemoryShop) -> Iterator[list[str]]:
-    """The statements that are run meanwhile."""
-    seen: list[str] = []
-    driver = connection_of(shop.store)
-    driver.set_trace_callback(seen.append)
-    try:
-        yield seen
-    finally:
-        driver.set_trace_callback(None)
-
-
-def outcome(shop: MemoryShop, call: Callable[[], Any]) -> tuple[Any, ...]:
+def outcome(shop: World, call: Callable[[], Any]) -> tuple[Any, ...]:
     """The error of a call with all that it says, how many statements it took, and its ``ref``."""
-    with counted(shop) as statements:
+    with shop.vault.counted() as statements:
         try:
             call()
         except DigistoreError as error:

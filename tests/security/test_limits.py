@@ -19,7 +19,7 @@ from digistore.errors import DigistoreError, Invalid
 from digistore.web.api import buying, owning, public
 from digistore.web.routing import Route
 from tests.acceptance.test_who_may import HOST_ONLY, WITHIN, services
-from tests.conftest import RETURN, Shop
+from tests.conftest import RETURN, STORES, Shop
 from tests.payments.asking import usd
 from tests.security.mounted import Mounted, mounted
 from tests.security.twins import Twins
@@ -27,9 +27,9 @@ from tests.security.twins import Twins
 API = (*public.ROUTES, *buying.ROUTES, *owning.ROUTES)
 
 
-@pytest.fixture(scope="module", params=["Store", "AsyncStore"])
+@pytest.fixture(scope="module", params=STORES)
 def twins(request: pytest.FixtureRequest) -> Iterator[Twins]:
-    with Twins.in_colour(request.param) as made:
+    with Twins.of_kind(request.param) as made:
         yield made
 
 

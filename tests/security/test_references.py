@@ -17,7 +17,7 @@ import pytest
 from digistore import HostUser, Role
 from digistore.errors import AccessRequired, DigistoreError, Forbidden, Invalid, NotFound
 from tests.acceptance.test_who_may import ADA, HOST_ONLY, TABLE, WITHIN, services
-from tests.conftest import RETURN
+from tests.conftest import RETURN, STORES
 from tests.payments.asking import usd
 from tests.security.twins import Twins
 
@@ -185,12 +185,13 @@ FOREIGN: dict[str, tuple[type[DigistoreError] | None, Act]] = {
 """What people of the first shop try with what belongs to the second."""
 
 
-@pytest.fixture(scope="module", params=["Store", "AsyncStore"])
+@pytest.fixture(scope="module", params=STORES)
 def twins(request: pytest.FixtureRequest) -> Iterator[Twins]:
-    with Twins.in_colour(request.param) as made:
+    with Twins.of_kind(request.param) as made:
         yield made
 
 
+@pytest.mark.on_postgresql(one_in=4)
 @pytest.mark.parametrize(
     ("refusal", "act"), [pytest.param(*line, id=name) for name, line in FOREIGN.items()]
 )
@@ -245,6 +246,7 @@ ASKED_ABOUT: dict[str, Act] = {
 }
 
 
+@pytest.mark.on_postgresql(one_in=4)
 @pytest.mark.parametrize("known", [False, True], ids=["new", "known"])
 @pytest.mark.parametrize("act", ASKED_ABOUT.values(), ids=list(ASKED_ABOUT))
 def test_A3_being_named_neither_makes_nor_changes_anybody(

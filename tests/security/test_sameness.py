@@ -12,15 +12,15 @@ from digistore import HostUser
 from digistore.errors import Invalid, NotFound
 from digistore.orders.kinds import Kind
 from tests.acceptance.test_who_may import ACTORS, TABLE
-from tests.conftest import RETURN
+from tests.conftest import RETURN, STORES
 from tests.payments.asking import usd
 from tests.security.telling import outcome
 from tests.security.twins import Twins
 
 
-@pytest.fixture(scope="module", params=["Store", "AsyncStore"])
+@pytest.fixture(scope="module", params=STORES)
 def twins(request: pytest.FixtureRequest) -> Iterator[Twins]:
-    with Twins.in_colour(request.param) as made:
+    with Twins.of_kind(request.param) as made:
         yield made
 
 
@@ -59,6 +59,7 @@ def refused() -> Iterator[Any]:
                 yield pytest.param(who, act, id=f"{operation} by {who}")
 
 
+@pytest.mark.on_postgresql(one_in=8)
 @pytest.mark.parametrize(("who", "act"), list(refused()))
 def test_E1_what_is_anothers_is_not_there(twins: Twins, who: str, act: Any) -> None:
     """One error, and as many statements; nothing in it is more than what was asked for."""
@@ -153,6 +154,7 @@ def test_E1_why_a_short_link_leads_nowhere_is_not_told(typed: Twins) -> None:
     assert told[0] is NotFound
 
 
+@pytest.mark.on_postgresql(one_in=4)
 @pytest.mark.parametrize("who", ["nobody", "passer", "rival", "other"])
 def test_E1_a_slug_that_is_guessed_tells_nothing_of_a_draft(twins: Twins, who: str) -> None:
     """Wherever a product is named: with a draft's slug all is as with none."""

@@ -15,7 +15,6 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import StaticPool
 
-from digistore import SYSTEM
 from digistore.downloads import DownloadRequest
 from digistore.errors import InsideTransaction
 from digistore.short_urls import Visit
@@ -80,9 +79,8 @@ def calls() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    with World.in_colour("Store") as made:
+    with World.of_kind("SQLite-Store") as made:
         found: Any = made
-        found.nobody, found.system = None, SYSTEM
         found.code = made.store.users.start_claim("new@example.com")
         found.token = made.store.downloads.link(made.buyer, made.book).token
         made.saved = made.save(), made.provider()

@@ -350,7 +350,7 @@ class AsyncUsers:
 
 
 def _text(user_id: object) -> str:
-    if not isinstance(user_id, str):
+    if not isinstance(user_id, str) or "\0" in user_id:  # PostgreSQL takes none
         raise NotFound("user")
     return user_id
 
