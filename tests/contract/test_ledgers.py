@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -10,14 +11,13 @@ from digistore import Money
 from digistore.blocking import run
 from digistore.database import Transaction
 from digistore.database.lanes import BlockingLane
-from digistore.database.sqlite import SQLite
 from digistore.entitlements import EntitlementLedger, MemoryLedger, SqlLedger
 from digistore.entitlements.facts import Fact, FactKind, FactState
 from digistore.entitlements.rules import Grant, choose, decide
 from digistore.settings import AccessPolicy, Effect
 from digistore.testing.ledger import AT, Holding, LedgerContract, facts, grants
-from tests.past import connection_to
-from tests.payments.memory import MemoryShop
+from tests.conftest import Shop
+from tests.past import connection_to, database_of
 
 STRICT = AccessPolicy(
     partial_refund=Effect.REVOKE,
@@ -44,31 +44,47 @@ class TestMemoryLedger(LedgerContract):
         return ledger
 
 
+@pytest.fixture(
+    params=[
+        "SQLite-Store",
+        pytest.param("PostgreSQL-Store", marks=pytest.mark.on_postgresql(one_in=4)),
+    ]
+)
+def kind_of_store(request: pytest.FixtureRequest) -> str:
+    """A ledger is driven here by hand, which an AsyncStore's would not let itself be."""
+    return str(request.param)
+
+
 @pytest.fixture
-def shop() -> Iterator[MemoryShop]:
+def shop(shop: Shop) -> Shop:
     """A shop that has sold a book twice to one buyer and once to another."""
-    shop = MemoryShop.open()
     book = shop.product()
     shop.buy(book)
     other = shop.store.users.register("other@example.com")
     shop.buy(book, other)
     shop.buy(book, allow_repeat=True)
-    yield shop
-    shop.store.close()
+    return shop
+
+
+@contextmanager
+def ledger_of(shop: Shop) -> Iterator[SqlLedger]:
+    """The ledger of the shop, in a transaction that is rolled back."""
+    backend = database_of(shop.store).backend
+    with connection_to(shop.store) as connection:
+        connection.exec_driver_sql(backend.begin)
+        yield SqlLedger(Transaction(BlockingLane(connection, backend), shop.clock(), [], []))
+        connection.exec_driver_sql("ROLLBACK")
 
 
 @pytest.fixture
-def in_sql(shop: MemoryShop) -> Iterator[SqlLedger]:
-    """The ledger of the shop, in a transaction that is rolled back."""
-    with connection_to(shop.store._shop.database) as connection:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        yield SqlLedger(Transaction(BlockingLane(connection, SQLite()), shop.clock(), [], []))
-        connection.exec_driver_sql("ROLLBACK")
+def in_sql(shop: Shop) -> Iterator[SqlLedger]:
+    with ledger_of(shop) as ledger:
+        yield ledger
 
 
 class TestSqlLedger(LedgerContract):
     @pytest.fixture
-    def holding(self, shop: MemoryShop) -> Holding:
+    def holding(self, shop: Shop) -> Holding:
         first, second = shop.rows(
             "SELECT p.id, p.product_id FROM digistore_purchased_products p"
             f" WHERE user_id = '{shop.buyer.id}' ORDER BY state"  # live before standby
@@ -83,16 +99,16 @@ class TestSqlLedger(LedgerContract):
         return in_sql
 
 
-def test_both_ledgers_decide_as_the_shop_did(shop: MemoryShop) -> None:
+def test_both_ledgers_decide_as_the_shop_did(shop: Shop) -> None:
     """After a life through the API: its facts in memory come to what is stored in the shop."""
     happen_a_lot(shop)
     purchases = shop.rows("SELECT id, user_id, product_id, state FROM digistore_purchased_products")
-    with connection_to(shop.store._shop.database) as connection:
-        in_sql = SqlLedger(Transaction(BlockingLane(connection, SQLite()), shop.clock(), [], []))
-        in_memory = MemoryLedger({grant: (user, title) for grant, user, title, _ in purchases})
-        for (grant,) in connection.exec_driver_sql(
-            "SELECT grant_id FROM digistore_entitlement_facts GROUP BY 1 ORDER BY MIN(sequence)"
-        ).all():
+    told_first = shop.rows(
+        "SELECT grant_id FROM digistore_entitlement_facts GROUP BY 1 ORDER BY MIN(sequence)"
+    )
+    in_memory = MemoryLedger({grant: (user, title) for grant, user, title, _ in purchases})
+    with ledger_of(shop) as in_sql:
+        for (grant,) in told_first:
             for fact in facts(in_sql, grant):
                 assert run(in_memory.append(fact)) is True
         for grant, user, product, state in purchases:
@@ -115,7 +131,7 @@ def the_states(
     return {grant: str(state) for grant, state in choose(held).items()}
 
 
-def happen_a_lot(shop: MemoryShop) -> None:
+def happen_a_lot(shop: Shop) -> None:
     """Let the first purchase be disputed, and give part of the others back."""
     first, other, second = (
         url for (url,) in shop.rows("SELECT url FROM digistore_payment_attempts ORDER BY rowid")

@@ -12,6 +12,12 @@ from digistore.files.memory import MemoryBackend
 from tests.files.shelf import Shelf, TurnableClock, migrated
 from tests.s3 import S3
 
+# Files are the same in both colours: what they do with rows, they do in either.
+STORES = [
+    "SQLite-Store",
+    pytest.param("PostgreSQL-Store", marks=pytest.mark.on_postgresql(one_in=8)),
+]
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -43,11 +49,17 @@ def local(database: Database, folder: Path, clock: TurnableClock) -> Shelf:
     return Shelf(database, LocalBackend(folder), clock)
 
 
+@pytest.fixture(params=STORES)
+def place(request: pytest.FixtureRequest, empty_shop: Path, tmp_path: Path) -> str:
+    """Where the database of a test is."""
+    if request.param.startswith("PostgreSQL"):
+        return str(request.getfixturevalue("wiped").wipe())
+    return f"sqlite:///{shutil.copyfile(empty_shop, tmp_path / 'shop.db')}"
+
+
 @pytest.fixture
-def database(tmp_path: Path, empty_shop: Path, clock: TurnableClock) -> Iterator[Database]:
-    path = tmp_path / "shop.db"
-    shutil.copyfile(empty_shop, path)
-    database = Database.open(f"sqlite:///{path}", clock)
+def database(place: str, clock: TurnableClock) -> Iterator[Database]:
+    database = Database.open(place, clock)
     yield database
     run(database.close())
 

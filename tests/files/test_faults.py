@@ -1,13 +1,14 @@
 """Every call to the storage fails once, before it or after it; the same put then succeeds."""
 
 import errno
-import sqlite3
 import tracemalloc
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
 
 from digistore.blocking import run
 from digistore.database import Database
@@ -64,16 +65,28 @@ def test_wherever_the_storage_fails_nothing_half_done_is_left(
     assert not local.staging()
 
 
+_NOBODY = {
+    "sqlite": ("PRAGMA busy_timeout = 0", "BEGIN IMMEDIATE", "ROLLBACK"),
+    "postgresql": (  # one by zero, where anybody has a transaction open
+        """SELECT 1 / (count(*) = 0)::int FROM pg_stat_activity
+        WHERE datname = current_database() AND backend_type = 'client backend'
+        AND xact_start IS NOT NULL AND pid <> pg_backend_pid()""",
+    ),
+}
+
+
 def test_no_call_to_the_storage_happens_inside_a_transaction(
-    database: Database, tmp_path: Path
+    database: Database, place: str
 ) -> None:
-    rival = sqlite3.connect(tmp_path / "shop.db", timeout=0, isolation_level=None)
+    engine = create_engine(place, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    rival = engine.connect()
+    look = _NOBODY[rival.dialect.name]
     calls: list[str] = []
 
     def nobody_writes(call: str) -> None:
         calls.append(call)
-        rival.execute("BEGIN IMMEDIATE")
-        rival.execute("ROLLBACK")
+        for statement in look:
+            rival.exec_driver_sql(statement)
 
     shelf = Shelf(database, Watched(MemoryBackend(), nobody_writes), TurnableClock())
     blob = shelf.put(BOOK)

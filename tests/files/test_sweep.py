@@ -62,11 +62,10 @@ run(files.put(source(), max_bytes=2**30))
 
 
 def test_a_process_killed_midway_publishes_nothing_and_is_swept(
-    local: Shelf, folder: Path, tmp_path: Path
+    local: Shelf, folder: Path, place: str
 ) -> None:
-    url = f"sqlite:///{tmp_path}/shop.db"
     ended = subprocess.run(  # noqa: S603  our own program
-        [sys.executable, "-c", KILLED, url, str(folder)], check=False
+        [sys.executable, "-c", KILLED, place, str(folder)], check=False
     )
     assert ended.returncode == -9
     assert (local.objects(), local.states()) == ([], {})
