@@ -15,11 +15,11 @@ def test_an_empty_store_has_nothing_to_verify(shelf: Shelf) -> None:
     assert report.intact
 
 
-def test_every_blob_is_read_and_progress_is_told(shelf: Shelf) -> None:
+def test_every_blob_is_read_and_progress_is_told(local: Shelf) -> None:
     for number in range(101):  # more than one page of rows
-        shelf.put(str(number).encode())
+        local.put(str(number).encode())
     told: list[tuple[int, int]] = []
-    report = Files(shelf.files).verify(progress=lambda done, total: told.append((done, total)))
+    report = Files(local.files).verify(progress=lambda done, total: told.append((done, total)))
     assert report == VerifyReport(checked=101)
     assert told == [(number, 101) for number in range(1, 102)]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from starlette.testclient import TestClient
 
 from digistore.web import WebSettings
@@ -57,10 +58,17 @@ class Mounted:
         )
 
 
+MOUNTED = [
+    "SQLite-Store",
+    pytest.param("PostgreSQL-Store", marks=pytest.mark.on_postgresql(one_in=0)),
+]
+"""What is behind HTTP: what a route adds to its operation is no matter of the database."""
+
+
 @contextmanager
-def mounted() -> Iterator[Mounted]:
+def mounted(kind: str) -> Iterator[Mounted]:
     """Mount the twins' store; its buyer has a link, and a checkout on its way."""
-    with Twins.of_kind("SQLite-Store") as twins:
+    with Twins.of_kind(kind) as twins:
         app = wsgi_in_asgi_app(twins.store, WebSettings(run_due=False))
         with TestClient(app) as client:
             yield Mounted(twins, client)

@@ -12,7 +12,7 @@ import pytest
 from digistore.web.api import buying, owning, public
 from digistore.web.routing import Route
 from tests.acceptance.test_who_may import ACTORS, TABLE, services
-from tests.security.mounted import Mounted, mounted
+from tests.security.mounted import MOUNTED, Mounted, mounted
 
 WRITES = [r for r in (*public.ROUTES, *buying.ROUTES, *owning.ROUTES) if r.method == "POST"]
 AUTHORITY = (
@@ -24,9 +24,9 @@ AUTHORITY = (
 )
 
 
-@pytest.fixture(scope="module")
-def web() -> Iterator[Mounted]:
-    with mounted() as made:
+@pytest.fixture(scope="module", params=MOUNTED)
+def web(request: pytest.FixtureRequest) -> Iterator[Mounted]:
+    with mounted(request.param) as made:
         yield made
 
 

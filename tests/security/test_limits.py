@@ -21,7 +21,7 @@ from digistore.web.routing import Route
 from tests.acceptance.test_who_may import HOST_ONLY, WITHIN, services
 from tests.conftest import RETURN, STORES, Shop
 from tests.payments.asking import usd
-from tests.security.mounted import Mounted, mounted
+from tests.security.mounted import MOUNTED, Mounted, mounted
 from tests.security.twins import Twins
 
 API = (*public.ROUTES, *buying.ROUTES, *owning.ROUTES)
@@ -33,9 +33,9 @@ def twins(request: pytest.FixtureRequest) -> Iterator[Twins]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def web() -> Iterator[Mounted]:
-    with mounted() as made:
+@pytest.fixture(scope="module", params=MOUNTED)
+def web(request: pytest.FixtureRequest) -> Iterator[Mounted]:
+    with mounted(request.param) as made:
         yield made
 
 

@@ -17,7 +17,7 @@ from digistore.web import WebSettings
 from tests.conftest import RETURN
 from tests.payments.asking import usd
 from tests.payments.memory import MemoryShop
-from tests.security.mounted import Mounted, mounted
+from tests.security.mounted import MOUNTED, Mounted, mounted
 from tests.security.telling import told
 from tests.web.hosts import HEADER, MOUNT, wsgi_in_asgi_app
 
@@ -166,9 +166,9 @@ def test_N6_JSON_is_JSON_and_nothing_else(marked: Marked, client: TestClient) ->
 # What a request says is not said back.
 
 
-@pytest.fixture(scope="module")
-def web() -> Iterator[Mounted]:
-    with mounted() as made:
+@pytest.fixture(scope="module", params=MOUNTED)
+def web(request: pytest.FixtureRequest) -> Iterator[Mounted]:
+    with mounted(request.param) as made:
         yield made
 
 

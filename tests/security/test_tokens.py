@@ -18,7 +18,7 @@ from digistore.testing import FrozenClock
 from digistore.tokens import TYPED_LENGTH, Secrets, typed_code
 from tests.conftest import SECRET, Shop
 from tests.downloads.fetching import fetched
-from tests.security.mounted import Mounted, mounted
+from tests.security.mounted import MOUNTED, Mounted, mounted
 
 MANY = 2000
 SIGNER = Secrets(SECRET).signer("download")
@@ -47,9 +47,9 @@ def test_T1_what_is_drawn_is_drawn_whole(draw: Callable[[], str], length: int, s
     assert sum(alike) / len(alike) < length / 3
 
 
-@pytest.fixture(scope="module")
-def web() -> Iterator[Mounted]:
-    with mounted() as made:
+@pytest.fixture(scope="module", params=MOUNTED)
+def web(request: pytest.FixtureRequest) -> Iterator[Mounted]:
+    with mounted(request.param) as made:
         yield made
 
 

@@ -11,7 +11,7 @@ from digistore.web.api import buying, owning, public
 from digistore.web.routes import API, PAGES
 from digistore.web.routing import Route
 from digistore.web.sandbox import ROUTES as SANDBOX
-from tests.security.mounted import Mounted, mounted
+from tests.security.mounted import MOUNTED, Mounted, mounted
 
 READS = [route for route in (*API, *PAGES, *SANDBOX) if route.method == "GET"]
 WRITES = [route for route in (*API, *PAGES, *SANDBOX) if route.method == "POST"]
@@ -22,9 +22,9 @@ LEAVES = {
 """What a GET leaves behind, and nothing else."""
 
 
-@pytest.fixture(scope="module")
-def web() -> Iterator[Mounted]:
-    with mounted() as made:
+@pytest.fixture(scope="module", params=MOUNTED)
+def web(request: pytest.FixtureRequest) -> Iterator[Mounted]:
+    with mounted(request.param) as made:
         yield made
 
 
