@@ -16,6 +16,7 @@ from digistore import Store
 from digistore.database.migrations import VERSION_TABLE, revisions
 from digistore.database.types import metadata
 from tests.conftest import SECRET
+from tests.extent import extent
 from tests.postgres import made_database
 
 HERE = Path(__file__).parents[2]
@@ -40,8 +41,10 @@ def python(*words: str, **given: str) -> str:
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_a_project_shares_its_connection_with_the_store(database: str) -> None:
-    told = python("django", "test", f"{HOST}.stories", HOST_DATABASE=database)
-    stories = STORIES.findall((HERE / "tests/web/django_host/stories.py").read_text())
+    modules = ("stories", "connections")
+    told = python("django", "test", *(f"{HOST}.{one}" for one in modules), HOST_DATABASE=database)
+    texts = [(HERE / f"tests/web/django_host/{one}.py").read_text() for one in modules]
+    stories = [story for text in texts for story in STORIES.findall(text)]
     assert f"Ran {len(stories)} tests" in told
 
 
@@ -58,6 +61,27 @@ def test_the_schema_comes_and_goes_with_djangos_migrations(database: str, tmp_pa
         with Store.open(url, files="memory://", gateways=[], secret=SECRET) as store:
             store.check_schema()
             store.migrate()  # which is where Django has brought it
+
+
+@pytest.mark.parametrize("database", extent(["sqlite"], ["sqlite", "postgresql"]))
+def test_the_schema_comes_to_the_alias_of_the_store(database: str, tmp_path: Path) -> None:
+    """Whatever else Django migrates: a router, as the documentation of Django has one."""
+    with made_database() as one, made_database() as two:
+        files = [f"sqlite:///{tmp_path}/{name}.db" for name in ("site", "shop")]
+        names = [
+            make_url(url).database or "" for url in (files if database == "sqlite" else (one, two))
+        ]
+        told = python(
+            f"{HOST}.migrating",
+            *("all", "zero"),
+            HOST_DATABASE=database,
+            HOST_NAME=names[0],
+            HOST_ALIAS="shop",
+            HOST_ALIAS_NAME=names[1],
+        )
+        whole, nothing = json.loads(told)
+        assert nothing == []
+        assert sorted(whole) == sorted([*metadata.tables, VERSION_TABLE])  # once, not in both
 
 
 def test_a_store_on_a_database_of_its_own_brings_nothing_into_djangos(tmp_path: Path) -> None:

@@ -292,6 +292,11 @@ class Databases(SimpleTestCase):
     """What cannot be shared."""
 
     def test_a_database_that_is_neither_is_refused(self) -> None:
-        for alias, told in {"neither": "SQLite or PostgreSQL", "missing": "there is no"}.items():
+        words = {
+            "neither": "SQLite or PostgreSQL",
+            "missing": "there is no",
+            "by_hand": "AUTOCOMMIT: False",
+        }
+        for alias, told in words.items():
             with pytest.raises(ConfigError, match=told):
                 django.store(files="memory://", gateways=[], secret=SECRET, database=alias)

@@ -20,7 +20,8 @@ def store() -> Store:
     """Open it; nothing is asked of the database yet, as migrations ask for the store, too."""
     if own := os.environ.get("HOST_STORE"):
         return Store.open(own, files="memory://", gateways=[sandbox], secret=SECRET)
-    return django.store(files="memory://", gateways=[sandbox], secret=SECRET)
+    alias = os.environ.get("HOST_ALIAS", "default")
+    return django.store(files="memory://", gateways=[sandbox], secret=SECRET, database=alias)
 
 
 def user(request: HttpRequest) -> str | None:

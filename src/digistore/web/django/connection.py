@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from django.db import Error as DjangoError
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from sqlalchemy import URL, Connection, Engine, create_engine
@@ -17,7 +18,7 @@ from digistore.clock import Clock
 from digistore.database import Database, JoinedDatabase, SharedDatabase
 from digistore.database.hosts import unusable
 from digistore.database.lanes import BlockingLane, Lane
-from digistore.database.postgresql import PostgreSQL
+from digistore.database.postgresql import PostgreSQL, check_server
 from digistore.database.sqlite import SQLite
 from digistore.errors import ConfigError
 
@@ -36,10 +37,17 @@ def shared_database(alias: str, clock: Clock) -> DjangoDatabase:
     """Return the database of ``DATABASES[alias]``, on Django's own connections to it.
 
     Raises:
-        ConfigError: no such database, or neither SQLite nor PostgreSQL through psycopg 3.
+        ConfigError: no such database, neither SQLite nor PostgreSQL through psycopg 3, or one whose
+            transactions the host begins and ends by hand.
     """
     if alias not in connections:
         raise ConfigError(f'there is no DATABASES["{alias}"]')
+    if not connections[alias].settings_dict["AUTOCOMMIT"]:
+        raise ConfigError(
+            f'DATABASES["{alias}"] has AUTOCOMMIT: False, so a transaction would always be open, '
+            "in which no payment provider may be called: leave it out, or open a database of the "
+            "shop's own by Store.open(...)"
+        )
     return DjangoDatabase(_Source(alias), clock)
 
 
@@ -55,7 +63,8 @@ class DjangoDatabase(SharedDatabase):
 
     def _in_transaction(self) -> bool:
         django = connections[self.alias]
-        return django.in_atomic_block or not django.get_autocommit()
+        by_hand = django.connection is not None and not django.autocommit
+        return django.in_atomic_block or by_hand
 
 
 class _SQLiteOfDjango(SQLite):
@@ -69,6 +78,12 @@ class _Borrowed:
 
     def __init__(self, driver: object) -> None:
         object.__setattr__(self, "_driver", driver)
+        object.__setattr__(self, "_handlers", [])
+
+    def add_notice_handler(self, handler: object) -> None:
+        """Listen until it is given back: a pool lends the same one again and again."""
+        self._driver.add_notice_handler(handler)
+        self._handlers.append(handler)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the driver has
         return getattr(self._driver, name)
@@ -83,7 +98,9 @@ class _Borrowed:
         """Leave it to Django."""
 
     def close(self) -> None:
-        """Leave it to Django."""
+        """Leave it to Django, and listen no more."""
+        while self._handlers:
+            self._driver.remove_notice_handler(self._handlers.pop())
 
 
 class _Source:
@@ -106,13 +123,25 @@ class _Source:
     def connection(self) -> Connection:
         """Return the one that stands on Django's, until Django has another."""
         django = connections[self.alias]
-        django.ensure_connection()
+        try:
+            django.close_if_health_check_failed()  # once per request, if CONN_HEALTH_CHECKS is set
+            django.ensure_connection()
+        except DjangoError as error:
+            if isinstance(error.__cause__, self.backend.errors):
+                raise error.__cause__ from None
+            raise
         kept: tuple[object, Connection] | None = getattr(self._local, "kept", None)
         if kept is not None and kept[0] is django.connection and not kept[1].invalidated:
             return kept[1]
         if kept is not None:
             kept[1].close()
         found = self.engine.connect()
+        if django.vendor == "postgresql":
+            try:
+                check_server(found.connection.driver_connection)
+            except ConfigError:
+                found.close()
+                raise
         self._local.kept = django.connection, found
         return found
 
