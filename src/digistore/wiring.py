@@ -52,7 +52,10 @@ _RECIPE = re.compile(r"[a-z0-9_-]{1,40}")
 
 @dataclass(frozen=True, slots=True)
 class DueReport:
-    """What one round of ``run_due`` did; ``more`` says that another would find more."""
+    """What one round of ``run_due`` did; ``more`` says that another would find more.
+
+    ``receipts`` counts the documents that this round has issued, credit and debit notes too.
+    """
 
     delivered: int
     failed: int
@@ -204,8 +207,8 @@ class Shop:
         reconciled = await self.payments.reconcile(limit=limit)
         closed_requests = await self.support.close_old(limit)
         # What has just been found is told in the same round.
-        delivered, failed = await self.outbox.deliver(limit)
-        receipts, unissued = await self.effects.deliver(limit)
+        told = await self.outbox.deliver(limit)
+        owed = await self.effects.deliver(limit)
         await self.short_urls.roll_up_due()  # before the days close that it may still mend
         closed_days = await self.analytics.close_days(limit)
         swept = await self.files.sweep(limit)
@@ -213,15 +216,15 @@ class Shop:
         scanned = await self.catalog.scan_again(limit)
         await self.outbox.beat(ROUND)
         return DueReport(
-            delivered=delivered,
-            failed=failed + unissued,
-            receipts=receipts,
+            delivered=told.succeeded,
+            failed=told.failed + owed.failed,
+            receipts=owed.made,
             reconciled=reconciled,
             closed_requests=closed_requests,
             closed_days=closed_days,
             swept_uploads=swept,
             scanned_files=scanned,
-            more=delivered + receipts + reconciled.due > 0
+            more=told.succeeded + owed.succeeded + reconciled.due > 0
             or limit in {closed_requests, closed_days, swept, forgotten, reconciled.expired},
         )
 

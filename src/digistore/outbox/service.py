@@ -112,6 +112,15 @@ class _Leased:
     lease: str
 
 
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """How many deliveries succeeded, how many failed, and what handlers of our own have made."""
+
+    succeeded: int
+    failed: int
+    made: int
+
+
 class AsyncOutbox:
     """Delivers events to the handlers of this process."""
 
@@ -147,26 +156,28 @@ class AsyncOutbox:
         self._handlers[key] = handler
 
     def within(
-        self, kind: type[E], handler: Callable[[E], Coroutine[Any, Any, None]], name: str
+        self, kind: type[E], handler: Callable[[E], Coroutine[Any, Any, int]], name: str
     ) -> None:
         """Let *handler*, of the library's own, take what is owed to it by :func:`owe`.
 
-        It is not registered, and it runs where the round runs: it touches the database alone.
+        It is not registered, it runs where the round runs, as it touches the database alone, and it
+        says how many things it has made.
         """
         key = (kind.__name__, name)
         self._handlers[key] = handler
         self._registered.add(key)
         self._within.add(key)
 
-    async def deliver(self, limit: int) -> tuple[int, int]:
-        """Deliver up to *limit* events; return how many succeeded and how many failed."""
+    async def deliver(self, limit: int) -> Delivered:
+        """Deliver up to *limit* events."""
         if not self._handlers:
-            return 0, 0
+            return Delivered(0, 0, 0)
         fresh = self._handlers.keys() - self._registered
         leased = await self._database.transact(lambda tx: self._lease(tx, fresh, limit))
         self._registered |= fresh  # not before the commit: a repetition registers them again
-        done = [await self._hand_over(one) for one in leased]
-        return sum(done), len(done) - sum(done)
+        made = [await self._hand_over(one) for one in leased]
+        done = [one for one in made if one is not None]
+        return Delivered(len(done), len(made) - len(done), sum(done))
 
     async def beat(self, name: str) -> None:
         """Note that the round *name* has run."""
@@ -201,13 +212,14 @@ class AsyncOutbox:
             leased.append(_Leased(_event(row._mapping), row.handler, row.tries + 1, lease))
         return leased
 
-    async def _hand_over(self, leased: _Leased) -> bool:
+    async def _hand_over(self, leased: _Leased) -> int | None:
+        """Return what a handler has made, ``None`` if it has failed."""
         kind = type(leased.event).__name__
         handler = self._handlers[kind, leased.handler]
-        failure: str | None = None
+        made, failure = 0, None
         try:
             if (kind, leased.handler) in self._within:
-                await handler(leased.event)
+                made = await handler(leased.event)
             elif inspect.iscoroutinefunction(handler):
                 await port(handler(leased.event))
             else:
@@ -218,7 +230,7 @@ class AsyncOutbox:
             logger.exception("handler %s failed on %s %s", leased.handler, kind, leased.event.id)
             failure = type(error).__name__
         await self._database.transact(lambda tx: _close(tx, leased, failure))
-        return failure is None
+        return made if failure is None else None
 
 
 async def _register(tx: Transaction, fresh: Collection[tuple[str, str]]) -> None:

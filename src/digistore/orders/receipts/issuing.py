@@ -53,23 +53,22 @@ class ReceiptBook:
         self._settling = settling
         self._settings = settings
 
-    async def take(self, event: OrderPaid | RefundSucceeded | RefundFailed) -> None:
+    async def take(self, event: OrderPaid | RefundSucceeded | RefundFailed) -> int:
         """Issue what follows from *event*; told again, or out of turn, it issues nothing twice."""
-        if event.order_id is not None:
-            await self.issue(event.order_id)
+        return 0 if event.order_id is None else await self.issue(event.order_id)
 
-    async def issue(self, order_id: str) -> None:
-        """Bring the documents of an order up to date.
+    async def issue(self, order_id: str) -> int:
+        """Bring the documents of an order up to date; return how many were missing.
 
         A receipt once it is paid, a credit note for each refund of it that succeeded, a debit
         note for each of those that failed after all. What exists never changes.
         """
-        await self._database.transact(lambda tx: self._issue(tx, order_id))
+        return await self._database.transact(lambda tx: self._issue(tx, order_id))
 
-    async def _issue(self, tx: Transaction, order_id: str) -> None:
+    async def _issue(self, tx: Transaction, order_id: str) -> int:
         takings = await self._settling.takings(tx, order_id)
         if takings is None:
-            return
+            return 0
         order = await load_order(tx, order_id)
         known = await issued(tx, order_id)
         if known:
@@ -77,8 +76,9 @@ class ReceiptBook:
         else:
             receipt = await self._issue_receipt(tx, order, takings)
         # What is taken back first is there to be credited again.
-        await self._issue_debit_notes(tx, order, receipt, takings, known)
-        await self._issue_credit_notes(tx, order, receipt, takings, known)
+        debited = await self._issue_debit_notes(tx, order, receipt, takings, known)
+        credited = await self._issue_credit_notes(tx, order, receipt, takings, known)
+        return (not known) + debited + credited
 
     async def _issue_receipt(
         self, tx: Transaction, order: Order, takings: Takings
@@ -97,7 +97,8 @@ class ReceiptBook:
         receipt: ReceiptDocument,
         takings: Takings,
         known: list[Issued],
-    ) -> None:
+    ) -> int:
+        issued_now = 0
         failed = {refund.id for refund in takings.refunds if refund.state == "failed"}
         credited = [one.document for one in _standing(known) if one.refund_id not in failed]
         for refund in takings.refunds:
@@ -114,6 +115,8 @@ class ReceiptBook:
                 raise AssertionError
             await _store(tx, note, refund_id=refund.id, receipt_id=receipt.id)
             credited.append(note)
+            issued_now += 1
+        return issued_now
 
     async def _issue_debit_notes(
         self,
@@ -122,13 +125,14 @@ class ReceiptBook:
         receipt: ReceiptDocument,
         takings: Takings,
         known: list[Issued],
-    ) -> None:
+    ) -> int:
         failed = {refund.id for refund in takings.refunds if refund.state == "failed"}
-        for note in _standing(known):
-            if note.refund_id in failed:
-                heading = await self._heading(tx, order, receipt.issuer, DocumentKind.DEBIT_NOTE)
-                debit = debit_note_of(note.document, heading)
-                await _store(tx, debit, credit_note_id=note.document.id, receipt_id=receipt.id)
+        taken_back = [note for note in _standing(known) if note.refund_id in failed]
+        for note in taken_back:
+            heading = await self._heading(tx, order, receipt.issuer, DocumentKind.DEBIT_NOTE)
+            debit = debit_note_of(note.document, heading)
+            await _store(tx, debit, credit_note_id=note.document.id, receipt_id=receipt.id)
+        return len(taken_back)
 
     async def _heading(
         self, tx: Transaction, order: Order, issuer: str, kind: DocumentKind
