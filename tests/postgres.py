@@ -87,9 +87,10 @@ class Cluster:
         """Where it can be reached."""
         return f"postgresql+psycopg://postgres@/postgres?host={self.home}"
 
-    def create(self) -> None:
+    def create(self, *options: str) -> None:
         """Make the cluster."""
-        self.run("initdb", "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--no-instructions")
+        given = ("-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--no-instructions")
+        self.run("initdb", *given, *options)
 
     def start(self) -> None:
         """Start it, and wait until it answers."""

@@ -29,7 +29,7 @@
     │  ├─ Unsupported                the gateway lacks a capability
     │  ├─ InvalidSignature      400  not from the gateway
     │  └─ MalformedEvent        400  signed, but not an event
-    ├─ Busy                     503  database or storage; safe to repeat as it was
+    ├─ Busy                     503  database or storage; says whether the outcome is unknown
     ├─ DamagedFile              503  stored bytes are not what was published
     ├─ InsideTransaction        500  not to be done while a transaction of the host's is open
     ├─ TransactionFailed        500  the host's transaction has failed: roll it back
@@ -332,9 +332,19 @@ class MalformedEvent(GatewayError):
 
 
 class Busy(DigistoreError):
-    """Database or storage is busy or down; the same call may be repeated as it was."""
+    """Database or storage is busy or down; the same call may be repeated as it was.
+
+    With ``outcome_unknown`` the connection was lost in COMMIT, and whether all is done or nothing
+    could not be learned. What has a key, of yours or of its nature such as a message's id, may be
+    repeated all the same; of anything else look first, as it may be there already.
+    """
 
     code: ClassVar[str] = "busy"
+
+    def __init__(self, message: str, *, outcome_unknown: bool = False) -> None:
+        """Say what is the matter, and whether the work may be done all the same."""
+        super().__init__(message)
+        self.outcome_unknown = outcome_unknown
 
 
 class DamagedFile(DigistoreError):

@@ -326,6 +326,41 @@ def test_a_commit_without_an_answer_that_drew_no_id_is_known_by_its_audit_row(
     assert shelf.do(shelf.database.first(select(rounds.c.runs))).runs == 2
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("then", ["57P01", "53100"])
+def test_a_commit_without_an_answer_that_nobody_can_be_asked_of_is_unknown(
+    shelf: Colour, moment: str, then: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a caller would repeat, with other ids, what may be done."""
+    monkeypatch.setattr("digistore.database.database.PATIENCE", 0.3)
+
+    def gone(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if not cut._left and statement != "ROLLBACK":
+            raise _error(then)
+
+    with Cut(shelf, moment) as cut:
+        event.listen(shelf.database.engine, "before_cursor_execute", gone)
+        with pytest.raises(Busy) as told:
+            shelf.transact(lambda tx: tx.rows(person(tx.new_id("usr"), tx)))
+        event.remove(shelf.database.engine, "before_cursor_execute", gone)
+    assert told.value.outcome_unknown
+    assert len(shelf.do(shelf.database.rows(select(users.c.id)))) == (moment == "after")
+
+
+def _error(state: str) -> psycopg.Error:
+    return psycopg.errors.lookup(state)("injected")
+
+
+@pytest.mark.parametrize("state", ["40001", "57P01", "53100"])
+def test_what_never_came_to_a_commit_is_known_not_to_be_done(
+    shelf: Colour, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("digistore.database.database.PATIENCE", 0.3)
+    with pytest.raises(Busy) as told:
+        shelf.transact(Counted(state, 99))
+    assert not told.value.outcome_unknown
+
+
 def test_a_repetition_that_meets_what_the_first_time_has_done_late_is_not_refused(
     shelf: Colour,
 ) -> None:

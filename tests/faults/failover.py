@@ -1,24 +1,27 @@
 """Kill the primary under load, promote its standby, and count what became of each payment.
 
-Eight threads buy and settle through the public API, on two servers of the system's PostgreSQL.
-Once half is settled, every process of the primary dies by SIGKILL; the standby is promoted, and
-the threads go on as a web application would: what was answered with ``Busy`` is asked for again.
-No settle that was acknowledged may be lost, nothing may have happened twice.
+Eight clients buy and settle through the public API, on two servers of the system's PostgreSQL:
+threads with a Store, or tasks of one event loop with an AsyncStore. Once half is settled, every
+process of the primary dies by SIGKILL; the standby is promoted, and the clients go on as a web
+application would: what was answered with ``Busy`` is asked for again. No settle that was
+acknowledged may be lost, nothing may have happened twice.
 
-``python -m tests.faults.failover --settles 10000 --hold sender``: with *hold*, the log is held
-back before the kill until all threads wait in COMMIT. At the ``sender`` those commits do not leave
-the primary; at the ``receiver`` they have left it, but no client has heard of them.
+``python -m tests.faults.failover --settles 10000 --hold sender --colour AsyncStore``: with *hold*,
+the log is held back before the kill until all clients wait in COMMIT. At the ``sender`` those
+commits do not leave the primary; at the ``receiver`` they have left it, but no client has heard of
+them.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Event, Lock
@@ -28,7 +31,8 @@ from unittest.mock import patch
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
-from digistore import SYSTEM, Money, Product, Store
+from digistore import SYSTEM, AsyncStore, Money, Product, Store
+from digistore.blocking import run as drive
 from digistore.database import Database
 from digistore.errors import Busy, DigistoreError
 from digistore.gateways.sandbox import SandboxGateway
@@ -61,17 +65,20 @@ class Tally:
     commits_done: int = 0
     commits_repeated: int = 0
     lock: Lock = field(default_factory=Lock)
+    refused: Event = field(default_factory=Event)
 
-    def ask(self, call: Callable[[], T]) -> T:
+    async def ask(self, call: Callable[[], Awaitable[T] | T]) -> T:
         """Ask until there is an answer, as a client does."""
         first = time.monotonic()
         while True:
             begun = time.monotonic()
             try:
-                return call()
+                told = call()
+                return await told if isinstance(told, Awaitable) else told
             except Busy:
                 with self.lock:
                     self.busy += 1
+                    self.refused.set()
                 if begun - first > PATIENCE:
                     raise GaveUp from None
             finally:
@@ -104,17 +111,25 @@ class Trial:
         with self.open() as store, patch.object(Database, "_done", self._observed()):
             store.migrate()
             product = self._product(store)
-            with ThreadPoolExecutor(CLIENTS) as pool:
-                clients = [
-                    pool.submit(self._client, store, product, number) for number in range(CLIENTS)
-                ]
-                self.half.wait()
-                struck = time.monotonic()
-                self.strike()
-                self.down = time.monotonic() - struck
-                for client in clients:
-                    client.result()
+            self._all(store, product)
             check_invariants(store)
+
+    def _all(self, store: Store, product: Product) -> None:
+        """Let threads buy: nothing that they await ever waits for a loop."""
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            clients = [
+                pool.submit(drive, self._client(store, product, number))
+                for number in range(CLIENTS)
+            ]
+            self._strike()
+            for client in clients:
+                client.result()
+
+    def _strike(self) -> None:
+        self.half.wait()
+        struck = time.monotonic()
+        self.strike()
+        self.down = time.monotonic() - struck
 
     def _observed(self) -> Any:
         """Count which commits without an answer turned out to be done."""
@@ -134,25 +149,25 @@ class Trial:
         store.catalog.release(SYSTEM, product, version="1.0", files={"book.pdf": b"book"})
         return store.catalog.put_on_sale(SYSTEM, product)
 
-    def _client(self, store: Store, product: Product, number: int) -> None:
+    async def _client(self, store: Store | AsyncStore, product: Product, number: int) -> None:
         for turn in range(number, self.settles, CLIENTS):
             try:
-                self._buy(store, product, turn)
+                await self._buy(store, product, turn)
             except (DigistoreError, GaveUp) as error:
                 self.tally.errors.append(repr(error))
             if len(self.tally.acknowledged) + len(self.tally.errors) >= self.settles // 2:
                 self.half.set()
 
-    def _buy(self, store: Store, product: Product, turn: int) -> None:
+    async def _buy(self, store: Any, product: Product, turn: int) -> None:
         ask = self.tally.ask
-        buyer = ask(lambda: store.users.ensure(f"buyer-{turn}", email=f"{turn}@example.com"))
-        checkout = ask(
+        buyer = await ask(lambda: store.users.ensure(f"buyer-{turn}", email=f"{turn}@example.com"))
+        checkout = await ask(
             lambda: store.orders.checkout(
                 buyer, [product], return_url=RETURN, idempotency_key=f"form-{turn}"
             )
         )
         body, headers = self.sandbox.pay(checkout)
-        told = ask(lambda: store.payments.handle_webhook("sandbox", body, headers))
+        told = await ask(lambda: store.payments.handle_webhook("sandbox", body, headers))
         if told.status == 200:
             self.tally.acknowledged.append(checkout.order.id)
         else:
@@ -188,6 +203,23 @@ class Trial:
         }
 
 
+class AwaitedTrial(Trial):
+    """The same with clients that are tasks of one event loop."""
+
+    def _all(self, store: Store, product: Product) -> None:
+        asyncio.run(self._tasks(product))
+
+    async def _tasks(self, product: Product) -> None:
+        async with AsyncStore.open(
+            self.url, files="memory://", gateways=[self.sandbox], secret=SECRET
+        ) as store:
+            clients = [self._client(store, product, number) for number in range(CLIENTS)]
+            await asyncio.gather(asyncio.to_thread(self._strike), *clients)
+
+
+COLOURS = {"Store": Trial, "AsyncStore": AwaitedTrial}
+
+
 def kill_and_promote(servers: Pair, hold: str) -> None:
     """Kill the primary, with the log held back before it, and let the standby take over."""
     held = None
@@ -201,7 +233,7 @@ def kill_and_promote(servers: Pair, hold: str) -> None:
     servers.promote()
 
 
-def fail_over(settles: int, hold: str) -> dict[str, Any]:
+def fail_over(settles: int, hold: str, colour: str) -> dict[str, Any]:
     """Do it once, on two new servers, and return the figures.
 
     Raises:
@@ -211,7 +243,7 @@ def fail_over(settles: int, hold: str) -> dict[str, Any]:
     if programs is None or not (programs / "pg_basebackup").exists():
         raise RuntimeError("no initdb and pg_basebackup here (Debian: apt install postgresql)")
     with pair(programs) as servers:
-        trial = Trial(
+        trial = COLOURS[colour](
             servers.url, servers.standby.url, settles, lambda: kill_and_promote(servers, hold)
         )
         begun = time.monotonic()
@@ -219,7 +251,12 @@ def fail_over(settles: int, hold: str) -> dict[str, Any]:
         figures = trial.report()
     if trial.tally.errors:
         sys.stderr.write("\n".join([*trial.tally.errors[:10], ""]))
-    return {"hold": hold, **figures, "seconds": round(time.monotonic() - begun, 1)}
+    return {
+        "hold": hold,
+        "colour": colour,
+        **figures,
+        "seconds": round(time.monotonic() - begun, 1),
+    }
 
 
 def main() -> int:
@@ -227,8 +264,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Kill a primary under load and count.")
     parser.add_argument("--settles", type=int, default=10_000)
     parser.add_argument("--hold", choices=HOLDS, default="nobody")
+    parser.add_argument("--colour", choices=COLOURS, default="Store")
     given = parser.parse_args()
-    figures = fail_over(given.settles, given.hold)
+    figures = fail_over(given.settles, given.hold, given.colour)
     for name, figure in figures.items():
         sys.stdout.write(f"{name:30} {figure}\n")
     whole = figures["acknowledged"] == given.settles

@@ -9,12 +9,15 @@ from __future__ import annotations
 import pytest
 
 from tests.extent import extent
-from tests.faults.failover import CLIENTS, HOLDS, fail_over
+from tests.faults.failover import CLIENTS, COLOURS, HOLDS, fail_over
 from tests.postgres import find_programs
 
 PROGRAMS = find_programs()
 SETTLES = extent(48, 3_000)
-HELD = extent(["sender", "receiver"], list(HOLDS))
+PLAYED = extent(
+    [("sender", "Store"), ("receiver", "AsyncStore")],
+    [(hold, colour) for hold in HOLDS for colour in COLOURS],
+)
 
 pytestmark = [
     pytest.mark.long,
@@ -25,9 +28,9 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("hold", HELD)
-def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(hold: str) -> None:
-    figures = fail_over(SETTLES, hold)
+@pytest.mark.parametrize(("hold", "colour"), PLAYED)
+def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(hold: str, colour: str) -> None:
+    figures = fail_over(SETTLES, hold, colour)
     assert figures["acknowledged"] == SETTLES, figures
     assert (figures["lost"], figures["doubled"], figures["errors"]) == (0, 0, 0), figures
     if hold != "nobody":  # then every client is in COMMIT when it happens

@@ -120,7 +120,8 @@ class Database:
             patience: seconds to wait for a lock, once; for what may be lost rather than wait.
 
         Raises:
-            Busy: the database stayed locked, is full or cannot be written.
+            Busy: the database stayed locked, is full or cannot be written; ``outcome_unknown``
+                where a COMMIT got no answer and then nobody could be asked.
         """
         attempt = _Attempt(work, self.clock(), patience)
         begun, rivals = time.monotonic(), 0
@@ -130,16 +131,14 @@ class Database:
             except self._backend.errors as error:
                 kind = self._backend.fault(error)
                 rivals += kind is Fault.UNIQUE and not attempt.unknown
-                explain(kind, error)
+                explain(kind, error, unknown=attempt.unknown)
                 if kind is Fault.FINAL or rivals > 1:
                     raise
                 if kind is Fault.GONE:
                     await self._source.forget()
                 left = begun + PATIENCE - time.monotonic()
                 if number == ATTEMPTS or left < 0 or patience is not None:
-                    raise Busy(
-                        "the database is busy; the call may be repeated as it was"
-                    ) from error
+                    raise _given_up(unknown=attempt.unknown) from error
             await offload(time.sleep, min(left, pause(kind, number)))
         raise AssertionError
 
@@ -337,17 +336,37 @@ class _Attempt(Generic[T]):
             self.unknown |= fault(error) is Fault.GONE
             raise
         if not await lane.committed():
-            raise Busy("the standby has not confirmed it; the call may be repeated as it was")
+            raise Busy(
+                "it is done, but the standby has not confirmed it, so it may be lost yet",
+                outcome_unknown=True,
+            )
 
 
-def explain(kind: Fault, error: BaseException) -> None:
-    """Say in our own words what no repetition mends by itself."""
+def _given_up(*, unknown: bool) -> Busy:
+    if unknown:
+        return Busy(
+            "the connection was lost in COMMIT, and nobody could be asked whether it was done: "
+            "repeat what has a key, look first before you repeat anything else",
+            outcome_unknown=True,
+        )
+    return Busy("the database is busy; the call may be repeated as it was")
+
+
+def explain(kind: Fault, error: BaseException, *, unknown: bool = False) -> None:
+    """Say in our own words what no repetition mends by itself.
+
+    Raises:
+        Busy: the machine is in trouble; an earlier COMMIT may be done where that is *unknown*.
+        ConfigError: there are no tables.
+        Invalid: a text that no database keeps.
+    """
     if kind is Fault.TEXT:
         raise no_text() from None
     if kind is Fault.MACHINE:
         raise Busy(
             "the database cannot be used: disk full, file read-only or gone, or it took longer "
-            "than statement_timeout; mend that, then repeat"
+            "than statement_timeout; mend that, then repeat",
+            outcome_unknown=unknown,
         ) from error
     if kind is Fault.NO_SCHEMA:
         raise ConfigError(
