@@ -74,12 +74,8 @@ class Full:
         self._reads = reads
 
     def __call__(self) -> None:
-        with (
-            self._ballast.open("wb", buffering=0) as file,
-            pytest.raises(OSError, match="No space"),
-        ):
-            while True:
-                file.write(bytes(2**16))
+        with pytest.raises(OSError, match="No space"):
+            self._fill()
         self.trial.tally.refused.wait()
         if self._reads:
             with self.trial.open() as store:
@@ -87,6 +83,11 @@ class Full:
         self._ballast.unlink()
         if not self._runs():
             self._cluster.start()
+
+    def _fill(self) -> None:
+        with self._ballast.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(2**16))
 
     def _runs(self) -> bool:
         try:
