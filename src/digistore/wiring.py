@@ -10,12 +10,20 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, update
 
 from digistore.analytics import AsyncAnalytics
+from digistore.analytics.rollups import reopen
 from digistore.blocking import port
 from digistore.catalog import AsyncCatalog
-from digistore.database import AnyRow, Database, Host, JoinedDatabase, may_be_joined
+from digistore.database import (
+    AnyRow,
+    Database,
+    Host,
+    JoinedDatabase,
+    Transaction,
+    may_be_joined,
+)
 from digistore.database.migrations import check_schema
 from digistore.doctor import Doctor, DoctorReport
 from digistore.doctor.service import MOST_IN_A_PART
@@ -38,7 +46,9 @@ from digistore.orders.receipts.issuing import HANDLER as RECEIPTS
 from digistore.orders.service.starting import KEY_MARGIN
 from digistore.orders.tax import NoTax, TaxCalculator
 from digistore.outbox import AsyncOutbox
+from digistore.outbox.tables import deliveries
 from digistore.payments import AsyncPayments, ReconcileReport, Refund, Settle
+from digistore.payments.service.reconcile import WAITING
 from digistore.settings import Settings
 from digistore.short_urls import AsyncShortUrls
 from digistore.support import AsyncSupport, SupportLines
@@ -47,6 +57,8 @@ from digistore.tokens import Secrets
 from digistore.users import Actor, AsyncUsers
 
 ROUND = "run_due"
+SKEW = timedelta(hours=1)
+"""By how much the clocks of a shop's machines may differ, or be put back, and it is only waited."""
 _RECIPE = re.compile(r"[a-z0-9_-]{1,40}")
 
 
@@ -204,6 +216,7 @@ class Shop:
     async def run_due(self, limit: int) -> DueReport:
         """Do one bounded round of all that must happen by itself."""
         self.database.refuse_inside("run_due")
+        await self._wake()
         reconciled = await self.payments.reconcile(limit=limit)
         closed_requests = await self.support.close_old(limit)
         # What has just been found is told in the same round.
@@ -227,6 +240,18 @@ class Shop:
             more=told.succeeded + owed.succeeded + reconciled.due > 0
             or limit in {closed_requests, closed_days, swept, forgotten, reconciled.expired},
         )
+
+    async def _wake(self) -> None:
+        """Look at all that waits now, where a clock that has been put back said when."""
+        last = await self.outbox.last_beat(ROUND)
+        if last is not None and last > self.database.clock() + SKEW:
+            await self.database.transact(self._look_again)
+
+    async def _look_again(self, tx: Transaction) -> None:
+        for table in (deliveries, *WAITING):
+            later = table.c.next_check_at > tx.now
+            await tx.rows(update(table).where(later).values(next_check_at=tx.now))
+        await reopen(tx)
 
     async def examine(
         self, *, repair: bool, after: str | None, limit: int | None, within: timedelta | None

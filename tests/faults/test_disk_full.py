@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine
@@ -126,7 +127,7 @@ def test_a_full_disk_loses_and_doubles_nothing(place: str, colour: str) -> None:
     assert figures["answered with Busy"] > 0
 
 
-def _tried(cluster: Cluster, disk: Path, place: str, colour: str) -> dict[str, object]:
+def _tried(cluster: Cluster, disk: Path, place: str, colour: str) -> dict[str, Any]:
     server = create_engine(cluster.url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     where = ""
     with server.connect() as connection:

@@ -10,7 +10,7 @@ from sqlalchemy import Text, bindparam, delete, insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_lock
 
 from digistore.analytics.models import Period
-from digistore.analytics.rules import Entry, Figure
+from digistore.analytics.rules import CLOSES_AFTER, Entry, Figure
 from digistore.analytics.tables import closed_days, day_figures
 from digistore.database import Prepared, Reader, Transaction
 from digistore.database.types import summed
@@ -80,6 +80,13 @@ async def write(tx: Transaction, day: date, figures: Sequence[Entry]) -> None:
     ]
     if rows:
         await tx.rows(insert(day_figures), rows)
+
+
+async def reopen(tx: Transaction) -> None:
+    """Open days again that are not to be closed yet: the clock has been put back since."""
+    first = (tx.now - CLOSES_AFTER).date().isoformat()
+    for table in (closed_days, day_figures):
+        await tx.rows(delete(table).where(table.c.day >= first))
 
 
 def _ends(period: Period) -> dict[str, str]:

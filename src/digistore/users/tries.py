@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import case, delete, literal, select
+from sqlalchemy import case, delete, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from digistore.database.types import Moment
@@ -38,7 +38,9 @@ async def refuse_too_many(database: Database, limit: Limit, subject: str) -> Non
         )
     )
     now = database.clock()
-    if row is not None and row.tries >= limit.most and now < row.since + limit.window:
+    if row is None or _is_ahead(row.since, now, limit):
+        return
+    if row.tries >= limit.most and now < row.since + limit.window:
         raise TooManyAttempts(row.since + limit.window)
 
 
@@ -51,7 +53,10 @@ async def spend_try(database: Database, limit: Limit, subject: str) -> None:
 
     async def count(tx: Transaction) -> datetime | None:
         now = literal(tx.now, Moment)
-        over = tries.c.since <= tx.now - limit.window
+        over = or_(
+            tries.c.since <= tx.now - limit.window,
+            tries.c.since > tx.now + limit.window,  # by a clock that has been put back
+        )
         row = await tx.first(
             insert(tries)
             .values(purpose=limit.purpose, subject=subject, tries=1, since=tx.now)
@@ -70,6 +75,11 @@ async def spend_try(database: Database, limit: Limit, subject: str) -> None:
     retry_at = await database.transact(count)
     if retry_at is not None:
         raise TooManyAttempts(retry_at)
+
+
+def _is_ahead(since: datetime, now: datetime, limit: Limit) -> bool:
+    """Say whether a clock that has been put back since began the window."""
+    return since > now + limit.window
 
 
 async def forget_tries(tx: Transaction, limit: Limit, subject: str) -> None:
