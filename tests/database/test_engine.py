@@ -203,6 +203,15 @@ def test_a_database_that_cannot_be_used_is_a_config_error(url: Any, tmp_path: Pa
         assert "hunter2" not in str(caught.value)
 
 
+def test_a_disk_whose_processes_share_no_memory_is_refused(path: Path) -> None:
+    """As on a network: with locks in files beside it, SQLite can have no write-ahead log."""
+    for file, told in ((path, "cannot be opened"), (path.with_name("new.db"), "WAL is needed")):
+        url = f"sqlite:///file:{file}?vfs=unix-dotfile&uri=true"
+        for kind in (Store, AsyncStore):
+            with pytest.raises(ConfigError, match=told):
+                kind.open(url, files="memory://", gateways=[], secret=SECRET)
+
+
 def test_a_database_that_is_read_only_is_read_and_every_write_is_busy(path: Path) -> None:
     url = f"sqlite:///file:{path}?mode=ro&uri=true"
     with Store.open(url, files="memory://", gateways=[], secret=SECRET) as store:

@@ -202,14 +202,6 @@ def test_a_store_that_was_never_migrated_says_so_at_every_call(empty: Path) -> N
                 call()
 
 
-def test_a_schema_of_another_version_names_both(template: Path, tmp_path: Path) -> None:
-    path = Path(shutil.copy(template, tmp_path / "shop.db"))
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute(f"UPDATE {VERSION_TABLE} SET version_num = 'dg9999'")
-    with open_store(path) as store, pytest.raises(ConfigError, match=f"dg9999.*{HEAD}"):
-        store.check_schema()
-
-
 def test_the_version_is_read_back(template: Path, tmp_path: Path) -> None:
     path = Path(shutil.copy(template, tmp_path / "shop.db"))
     with open_store(path) as store, connection_to(store._shop.database) as connection:

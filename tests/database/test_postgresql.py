@@ -24,7 +24,7 @@ from digistore.blocking import run
 from digistore.database import Transaction
 from digistore.database.migrations import HEAD, VERSION_TABLE, _config, current
 from digistore.database.types import metadata
-from digistore.errors import ConfigError
+from digistore.errors import Busy, ConfigError
 from digistore.gateways.sandbox import SandboxGateway
 from digistore.testing import FrozenClock, check_invariants
 from tests.conftest import SECRET, Shop
@@ -307,13 +307,25 @@ def test_a_server_that_cannot_be_reached_is_named_without_its_password() -> None
         Store.open(url, **COMMON)
     assert "hunter2" not in str(caught.value)
 
+    async def awaited() -> None:  # it connects when it is first used
+        async with AsyncStore.open(url, **COMMON) as store:
+            with pytest.raises(Busy) as refused:
+                await store.catalog.find(None)
+            assert "hunter2" not in f"{refused.value} {refused.value.__cause__}"
+
+    asyncio.run(awaited())
+
 
 def test_a_database_that_does_not_keep_unicode_is_refused() -> None:
-    with (
-        made_database("LATIN1") as url,
-        pytest.raises(ConfigError, match="LATIN1; UTF8 is needed"),
-    ):
-        Store.open(url, **COMMON)
+    async def awaited(url: str) -> None:
+        async with AsyncStore.open(url, **COMMON) as store:
+            await store.catalog.find(None)
+
+    with made_database("LATIN1") as url:
+        with pytest.raises(ConfigError, match="LATIN1; UTF8 is needed"):
+            Store.open(url, **COMMON)
+        with pytest.raises(ConfigError, match="LATIN1; UTF8 is needed"):
+            asyncio.run(awaited(url))
 
 
 def test_a_server_that_is_too_old_is_refused(

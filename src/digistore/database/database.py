@@ -357,7 +357,7 @@ def explain(kind: Fault, error: BaseException, *, unknown: bool = False) -> None
 
     Raises:
         Busy: the machine is in trouble; an earlier COMMIT may be done where that is *unknown*.
-        ConfigError: there are no tables.
+        ConfigError: there are no tables, or those of an older version.
         Invalid: a text that no database keeps.
     """
     if kind is Fault.TEXT:
@@ -370,6 +370,6 @@ def explain(kind: Fault, error: BaseException, *, unknown: bool = False) -> None
         ) from error
     if kind is Fault.NO_SCHEMA:
         raise ConfigError(
-            "the database has no tables of digistore yet: "
+            "the database lacks tables or columns that this version of digistore needs: "
             "run store.migrate(), or: digistore migrate <url>"
         ) from error

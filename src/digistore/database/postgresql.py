@@ -43,7 +43,7 @@ _FAULTS = {
     "23505": Fault.UNIQUE,
 }
 _CONNECTION_CLASS = "08"
-_UNDEFINED_TABLE = "42P01"
+_UNDEFINED = {"42P01", "42703"}  # a table, a column
 
 
 class PostgreSQL:
@@ -74,7 +74,7 @@ class PostgreSQL:
             return self._unsaid(cause)
         if state.startswith(_CONNECTION_CLASS):
             return Fault.GONE
-        if state == _UNDEFINED_TABLE and "digistore_" in str(cause):
+        if state in _UNDEFINED and "digistore_" in str(cause):
             return Fault.NO_SCHEMA
         return _FAULTS.get(state, Fault.FINAL)
 

@@ -18,7 +18,7 @@ class Fault(StrEnum):
     GONE = "gone"  # the connection is lost, or the server is another now: repeat on a new one
     UNIQUE = "unique"  # a rival was faster: repeat the whole once
     MACHINE = "machine"  # disk full, read-only: never repeat
-    NO_SCHEMA = "no_schema"  # nobody has called migrate()
+    NO_SCHEMA = "no_schema"  # nobody has called migrate(), or not since the last release
     TEXT = "text"  # a text that no database keeps: never repeat
     FINAL = "final"  # a refused rule, or our bug: never repeat
 

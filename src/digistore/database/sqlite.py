@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -26,6 +27,9 @@ NO_FOREIGN_KEYS = (
     "digistore.database.prepare_sqlite(engine) once, before the engine's first connection"
 )
 
+_IS_BEHIND = re.compile(
+    r"no such table: digistore_|no such column: |table digistore_\w+ has no column named "
+)
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _UNIQUE = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
 _MACHINE = {
@@ -56,7 +60,7 @@ class SQLite:
             return Fault.TRANSIENT
         if extended in _UNIQUE:
             return Fault.UNIQUE
-        if str(cause).startswith("no such table: digistore_"):
+        if _IS_BEHIND.match(str(cause)):
             return Fault.NO_SCHEMA
         return Fault.MACHINE if primary in _MACHINE else Fault.FINAL
 

@@ -82,14 +82,18 @@ def upgrade(connection: Connection) -> None:
     if found is None and _is_of_a_host(connection):
         _check_tables(connection)
         return
-    if found not in {None, HEAD}:
-        raise ConfigError(
-            f"the database is at revision {found}, which this version does not know; "
-            "install the digistore that made it, or a newer one"
-        )
+    _check_known(found)
     from alembic import command  # noqa: PLC0415  half a second that only migrations pay
 
     command.upgrade(_config(connection), HEAD)
+
+
+def _check_known(found: str | None) -> None:
+    if found is not None and found not in revisions():
+        raise ConfigError(
+            f"the database is at revision {found}, which this version does not know, as it has "
+            f"{HEAD}: install the digistore that made it, or a newer one"
+        )
 
 
 def revisions() -> list[str]:
@@ -108,7 +112,8 @@ def check_schema(connection: Connection) -> None:
     """Compare the database's revision with the one that this version needs.
 
     Raises:
-        ConfigError: they differ; the message names both and the command to run.
+        ConfigError: they differ; the message names both, and the command to run where the
+            database is behind.
     """
     found = current(connection)
     if found == HEAD:
@@ -116,6 +121,7 @@ def check_schema(connection: Connection) -> None:
     if found is None and _is_of_a_host(connection):
         _check_tables(connection)
         return
+    _check_known(found)
     shown = connection.engine.url.render_as_string(hide_password=True)
     message = (
         f"the database is at revision {found or 'none'}, {HEAD} is needed: "
