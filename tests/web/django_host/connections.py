@@ -18,7 +18,7 @@ from sqlalchemy import event
 
 from digistore import Store
 from digistore.database.postgresql import PostgreSQL
-from digistore.errors import Busy, InsideTransaction
+from digistore.errors import Busy, ConfigError, InsideTransaction
 from digistore.events import AccessGranted
 from digistore.gateways.sandbox import SandboxGateway
 from digistore.web import django
@@ -194,6 +194,14 @@ class Cuts(_Story):
             with patch.dict(connections[alias].settings_dict, HOST="/nowhere"), pytest.raises(Busy):
                 store_on(alias).orders.my_orders(somebody)
             assert store_on(alias).orders.my_orders(somebody).items == ()
+
+    def test_a_server_that_is_too_old_is_refused_before_anything_is_asked_of_it(self) -> None:
+        connections["kept"].close()
+        too_old = patch("digistore.database.postgresql.OLDEST", 99)
+        with too_old, pytest.raises(ConfigError, match="99 or newer is needed"):
+            come("kept", "never")
+        come("kept", "after")
+        assert names() == ["after"]
 
     def test_inside_of_atomic_it_is_busy_and_nothing_is_kept(self) -> None:
         for alias in KINDS:
