@@ -1,7 +1,7 @@
-"""Measure all, or some, and write ``RESULTS.md`` and ``results.json``.
+"""Measure all, or some, and write ``RESULTS.md``, ``results.json`` and the plots.
 
-python -m benchmarks            1e4 and 1e5 purchases, and 1e6 for what only reads
-python -m benchmarks --quick    1e4
+python -m benchmarks            1e4, 1e5 and 1e6 purchases
+python -m benchmarks --quick    1e4, fewer rounds: whether it works, nothing to quote
 python -m benchmarks --only g   one letter of the tables, or several
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import random
 import sqlite3
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from benchmarks import (
     analytics,
@@ -27,21 +28,26 @@ from benchmarks import (
     entitlements,
     imports,
     payments,
+    plots,
     short_urls,
     streaming,
     stripe_webhook,
 )
-from benchmarks.runner import Table, report
+from benchmarks.report import report
+from benchmarks.runner import Table
 from benchmarks.shops import FULL, NORMAL, Place, postgresql_place, sqlite_place
 from tests.postgres import VARIABLE, NoPostgres, postgres
 
 HERE = Path(__file__).resolve().parent
 SMALL, MIDDLE, LARGE = 10_000, 100_000, 1_000_000
-ROUNDS = 31
+ROUNDS, QUICK = 31, 7
+LEAST = 21  # rounds of what is slow or is there for its growth
+NAMES = ("sqlalchemy", "psycopg", "pydantic", "stripe", "uvicorn", "waitress")
 Measure: TypeAlias = Callable[[Place, int], Table | list[Table]]
 READS: dict[str, Measure] = {
     "a": entitlements.check,
     "b": entitlements.check_many,
+    "e": short_urls.resolve,
     "f": entitlements.my_products,
     "g": analytics.sales,
 }
@@ -50,24 +56,40 @@ READS: dict[str, Measure] = {
 def main() -> None:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(description="Measure the hot paths.")
-    parser.add_argument("--quick", action="store_true", help="10,000 purchases only")
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--quick", action="store_true", help="10,000 purchases, few rounds")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32)
     parser.add_argument("--only", default="abcdefghijk", help="letters of the tables")
-    parser.add_argument("--output", type=Path, default=HERE, help="folder of the results")
+    parser.add_argument("--output", type=Path, help="folder of the results and plots")
     given = parser.parse_args()
+    rounds = given.rounds or (QUICK if given.quick else ROUNDS)
     sizes = [SMALL] if given.quick else [SMALL, MIDDLE, LARGE]
-    begun, tables = time.monotonic(), list[Table]()
+    random.seed(given.seed)
+    begun, load, tables = time.monotonic(), os.getloadavg()[0], list[Table]()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         where = server(stack)
-        for table in measured(Path(folder), sizes, set(given.only), given.rounds, where):
+        for table in measured(Path(folder), sizes, set(given.only), rounds, where):
             print(table.markdown(), flush=True)
             tables.append(table)
-    spent = f"{(time.monotonic() - begun) / 60:.0f} minutes"
-    text, data = report(
-        tables, f"{machine()}; PostgreSQL: {where or 'none'}, without fsync; {spent}"
-    )
-    (given.output / "RESULTS.md").write_text(text)
-    (given.output / "results.json").write_text(data)
+    about = machine() | {
+        "PostgreSQL": where or "none, so its tables are missing",
+        "rounds": f"{rounds} at most{', --quick: nothing may be quoted' if given.quick else ''}",
+        "seed": given.seed,
+        "load": f"{load:.1f} before, {os.getloadavg()[0]:.1f} after",
+        "took": f"{(time.monotonic() - begun) / 60:.1f} minutes",
+    }
+    write(tables, about, given.output)
+
+
+def write(tables: list[Table], about: dict[str, Any], output: Path | None) -> None:
+    """Write the results; without a folder they go where they are committed."""
+    folder = output or HERE
+    folder.mkdir(parents=True, exist_ok=True)
+    text, data = report(tables, about)
+    (folder / "RESULTS.md").write_text(text)
+    (folder / "results.json").write_text(data)
+    plots.draw(folder / "results.json", output or plots.SHOWN)
+    print(text.partition("## Every table")[0])
 
 
 def server(stack: ExitStack) -> str | None:
@@ -78,7 +100,7 @@ def server(stack: ExitStack) -> str | None:
         print(f"no PostgreSQL: {error}", file=sys.stderr)
         return None
     os.environ[VARIABLE] = url
-    return where
+    return f"{where}, without fsync"
 
 
 def measured(
@@ -89,29 +111,26 @@ def measured(
         yield from stripe_webhook.parse(rounds)
     if "i" in wanted:
         yield downloads.token(rounds)
+    slow = min(rounds, LEAST)
     if "j" in wanted:
-        yield streaming.stream(max(5, rounds // 4))
+        yield streaming.stream(slow)
     if "k" in wanted:
-        yield imports.imports(max(5, rounds // 4))
+        yield imports.imports(slow if rounds > QUICK else 2)  # seconds each
     places = [sqlite_place] if where is None else [sqlite_place, postgresql_place]
     for size in sizes:
         for opened in places:
             if wanted & set("abcdefg"):
                 with opened(folder, size) as place:
-                    yield from at(place, wanted, rounds)
+                    yield from at(place, wanted, rounds if size == SMALL else slow)
 
 
 def at(place: Place, wanted: set[str], rounds: int) -> Iterator[Table]:
-    """Measure what needs a shop; writes leave out the largest."""
+    """Measure what needs a shop."""
     for letter in sorted(wanted & READS.keys()):
         found = READS[letter](place, rounds)
         yield from [found] if isinstance(found, Table) else found
     if "a" in wanted and not place.is_sqlite:
         yield entitlements.check_awaited(place, rounds)
-    if place.purchases == LARGE:
-        return
-    if "e" in wanted:
-        yield short_urls.resolve(place, rounds)
     for synchronous in (FULL, NORMAL) if place.is_sqlite else (FULL,):
         if "c" in wanted:
             yield payments.settle(place, rounds, synchronous)
@@ -119,18 +138,16 @@ def at(place: Place, wanted: set[str], rounds: int) -> Iterator[Table]:
             yield payments.replay(place, rounds, synchronous)
 
 
-def machine() -> str:
+def machine() -> dict[str, Any]:
     """Say on what it was measured, and when."""
-    names = ("sqlalchemy", "psycopg", "pydantic")
-    parts = [
-        f"{datetime.now(UTC):%Y-%m-%d}",
-        f"Python {platform.python_version()}",
-        f"{os.cpu_count()} cores {platform.machine()}",
-        f"SQLite {sqlite3.sqlite_version}",
-        *(f"{name} {version(name)}" for name in names),
-        f"load {os.getloadavg()[0]:.1f} at the end",
-    ]
-    return ", ".join(parts)
+    return {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "machine": f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}",
+        "Python": platform.python_version(),
+        "digistore": version("digistore"),
+        "SQLite": sqlite3.sqlite_version,
+        **{name: version(name) for name in NAMES},
+    }
 
 
 if __name__ == "__main__":

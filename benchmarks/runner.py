@@ -9,12 +9,11 @@ so.
 from __future__ import annotations
 
 import gc
-import json
 import random
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 Case: TypeAlias = Callable[[int], float]  # run it so many times, return the seconds it took
@@ -22,6 +21,7 @@ Case: TypeAlias = Callable[[int], float]  # run it so many times, return the sec
 FLOOR, CONTROL = "floor", "floor again (control)"
 LEAST, MOST = 0.9, 1.1
 MICROS = 1e6
+FLAT = 1.5  # from 1e4 to 1e6 the logarithm grows so much, and what is flat grows less
 
 
 def repeat(operation: Callable[[], object]) -> Case:
@@ -50,24 +50,71 @@ def prepared(prepare: Callable[[int], Sequence[Any]], operation: Callable[[Any],
 
 
 @dataclass(frozen=True, slots=True)
+class Subject:
+    """What is measured, and where."""
+
+    letter: str
+    what: str
+    database: str = ""
+    purchases: int = 0
+    setting: str = ""
+
+    @property
+    def title(self) -> str:
+        """What its table is called."""
+        size = f"{self.purchases:,} purchases" if self.purchases else ""
+        place = ", ".join(filter(None, (self.database, size, self.setting)))
+        return f"({self.letter}) {self.what}" + (f": {place}" if place else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to do it.
+
+    Attributes:
+        case: does it.
+        goal: the ratio to the floor that it should not pass.
+        reason: why it does, where it does; the report shows it beside a goal that was missed.
+        grows: how much its time may grow from 10,000 to 1,000,000 purchases, if that is limited.
+    """
+
+    case: Case
+    goal: float | None = None
+    reason: str = ""
+    grows: float | None = FLAT
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One way: microseconds per operation, and its ratio to the floor, each with quartiles."""
 
     name: str
     micros: tuple[float, float, float]
     ratio: tuple[float, float, float]
-    goal: float | None
+    goal: float | None = None
+    reason: str = ""
+    grows: float | None = FLAT
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether its goal is."""
+        return self.goal is not None and self.ratio[1] > self.goal
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """What was measured of one operation."""
 
-    title: str
+    subject: Subject
     rounds: int
     seed: int
     lines: list[Line]
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+        return self.subject.title
 
     @property
     def control(self) -> float:
@@ -87,7 +134,7 @@ class Table:
             low, middle, high = line.micros
             least, ratio, most = line.ratio
             goal = "" if line.goal is None else f"<= {line.goal:g}"
-            missed = " **missed**" if line.goal is not None and ratio > line.goal else ""
+            missed = " **missed**" if line.is_missed else ""
             rows.append(
                 f"| {line.name} | {middle:.1f} | {low:.1f}-{high:.1f} | {ratio:.2f}"
                 f" | {least:.2f}-{most:.2f} | {goal}{missed} |"
@@ -97,9 +144,9 @@ class Table:
 
 
 def interleave(
-    title: str,
+    subject: Subject,
     floor: Callable[[], Case],
-    ways: Mapping[str, tuple[Case, float | None]],
+    ways: Mapping[str, Way],
     *,
     rounds: int,
     seconds: float = 0.01,
@@ -110,9 +157,9 @@ def interleave(
     """Time *ways*, each with its goal, against two of what *floor* makes.
 
     Args:
-        title: what the operation is.
+        subject: what the operation is, and where.
         floor: opens a connection of its own, so that the control has another one.
-        ways: what is compared, and the ratio it should not pass.
+        ways: what is compared.
         rounds: how often all are visited.
         seconds: how long a visit takes, about; at 0 it is one operation.
         between: runs before each visit and is not timed.
@@ -121,7 +168,7 @@ def interleave(
     """
     seed = random.randrange(2**32) if seed is None else seed  # noqa: S311  an order, no secret
     dice = random.Random(seed)  # noqa: S311  as above
-    cases = {FLOOR: floor(), CONTROL: floor(), **{name: case for name, (case, _) in ways.items()}}
+    cases = {FLOOR: floor(), CONTROL: floor(), **{name: one.case for name, one in ways.items()}}
     times = {name: _how_often(case, seconds) for name, case in cases.items()}
     seen: dict[str, list[float]] = {name: [] for name in cases}
     gc.collect()
@@ -134,9 +181,13 @@ def interleave(
             gc.collect()
     finally:
         gc.enable()
-    goals = {name: goal for name, (_, goal) in ways.items()}
-    lines = [_line(name, seen[name], seen[FLOOR], goals.get(name)) for name in cases]
-    return Table(title, rounds, seed, lines, list(notes))
+    made = {FLOOR: Way(_nothing), CONTROL: Way(_nothing), **ways}
+    lines = [_line(name, way, seen[name], seen[FLOOR]) for name, way in made.items()]
+    return Table(subject, rounds, seed, lines, list(notes))
+
+
+def _nothing(_times: int) -> float:
+    return 0.0
 
 
 def _how_often(case: Case, seconds: float) -> int:
@@ -147,27 +198,11 @@ def _how_often(case: Case, seconds: float) -> int:
     return max(2, min(5_000, int(seconds / each)))
 
 
-def _line(name: str, mine: list[float], floor: list[float], goal: float | None) -> Line:
+def _line(name: str, way: Way, mine: list[float], floor: list[float]) -> Line:
     ratios = [one / other for one, other in zip(mine, floor, strict=True)]
-    return Line(name, _quartiles(mine), _quartiles(ratios), goal)
+    return Line(name, _quartiles(mine), _quartiles(ratios), way.goal, way.reason, way.grows)
 
 
 def _quartiles(values: list[float]) -> tuple[float, float, float]:
     low, middle, high = statistics.quantiles(values, n=4)
     return low, middle, high
-
-
-def report(tables: Sequence[Table], where: str) -> tuple[str, str]:
-    """Return all as Markdown and as JSON; *where* says on what machine it was."""
-    void = [table.title for table in tables if table.is_void]
-    head = (
-        "# What it costs\n\nRatios to the bare driver of the same run, same statements, same"
-        f" settings.\n\n{where}\n\nVoid tables, from which nothing may be quoted: "
-        + ("; ".join(void) or "none")
-        + ".\n\n"
-    )
-    data = {
-        "where": where,
-        "tables": [asdict(one) | {"void": one.is_void, "control": one.control} for one in tables],
-    }
-    return head + "\n".join(one.markdown() for one in tables), json.dumps(data, indent=1) + "\n"

@@ -12,6 +12,8 @@ from typing import Any
 import psycopg
 from sqlalchemy import event, make_url
 
+from benchmarks.report import POSTGRESQL, SQLITE
+from benchmarks.runner import Subject
 from digistore import Store
 from digistore.blocking import run
 from digistore.database.sources import FileSource
@@ -46,11 +48,15 @@ class Place:
         """Whether it is a file."""
         return bool(self.dialect.name == "sqlite")
 
-    @property
-    def name(self) -> str:
-        """What a table's title says of it."""
-        database = "SQLite" if self.is_sqlite else "PostgreSQL"
-        return f"{database}, {self.purchases:,} purchases"
+    def subject(self, letter: str, what: str, synchronous: str = "") -> Subject:
+        """Say what is measured here."""
+        if self.is_sqlite:
+            return Subject(letter, what, SQLITE, self.purchases, synchronous)
+        return Subject(letter, what, POSTGRESQL, self.purchases)
+
+    def goal(self, sqlite: float, postgresql: float) -> float:
+        """Choose the goal of this database."""
+        return sqlite if self.is_sqlite else postgresql
 
     def driver(self, synchronous: str = FULL) -> Any:  # noqa: ANN401  a driver's connection
         """Connect as the library does, without it."""
