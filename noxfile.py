@@ -116,6 +116,13 @@ PYTHONS = SUPPORTED if CURRENT in SUPPORTED else [*SUPPORTED, CURRENT]
 OLDEST_STRIPE = "15.6.0"
 # A release of somebody else's must not fail a change that has nothing to do with it.
 TESTED = ["-c", "constraints.txt"]
+PEERS = {
+    "ourselves": [],
+    "dj_stripe": ["dj-stripe"],
+    "django_oscar": ["django-oscar"],
+    "django_payments": ["django-payments", "stripe<14"],  # it uses events as dicts
+    "pycasbin": ["pycasbin"],
+}
 
 nox.needs_version = ">=2026.10"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -210,7 +217,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure the hot paths beside the bare driver: ten minutes on a quiet machine.
+    """Measure the hot paths beside the bare driver: a quarter of an hour on a quiet machine.
 
     ``-- --quick`` takes a minute; ``-- --only a`` measures one operation.
     """
@@ -233,6 +240,17 @@ def newest(session: nox.Session) -> None:
     """Run the tests on whatever is the newest today, as a user's installation would be."""
     session.install(".", *nox.project.dependency_groups(PROJECT, "test"))
     pytest(session)
+
+
+@nox.session
+@nox.parametrize("peer", list(PEERS))
+def bench_peers(session: nox.Session, peer: str) -> None:
+    """Measure what a host pays with another package, each in an environment of its own."""
+    if peer == "ourselves":
+        install(session, "test")
+    else:
+        session.install(*PEERS[peer])
+    session.run("python", "-m", f"benchmarks.peers.{peer}", *session.posargs)
 
 
 @nox.session

@@ -1,0 +1,1 @@
+"""The one Django model that django-payments asks its host for."""
