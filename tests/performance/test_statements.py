@@ -224,8 +224,7 @@ LISTINGS: dict[str, tuple[Listing, list[str]]] = {
         ),
         [
             ACTING,
-            "SELECT purchased_products orders releases",
-            "SELECT products",
+            "SELECT purchased_products orders products releases",
             "SELECT product_categories",
         ],
     ),

@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Text, bindparam, select
+from sqlalchemy import ColumnElement, Text, bindparam, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import Select
+from sqlalchemy.types import NullType
 
 
 class _Each(FunctionElement[str]):
@@ -33,6 +34,31 @@ def each_of(name: str) -> Select[tuple[str]]:
     """Select the texts of the parameter *name*, which is what ``as_list`` returns."""
     rows = _Each(bindparam(name, type_=Text())).table_valued("value")
     return select(rows.c.value)
+
+
+class _Among(FunctionElement[bool]):
+    """Whether a text is one of a JSON array."""
+
+    inherit_cache = True
+    type = NullType()  # what is said to be a Boolean, SQLite would compare with 1, row by row
+
+
+@compiles(_Among, "sqlite")
+def _among_on_sqlite(among: _Among, compiler: Any, **kwargs: Any) -> str:  # noqa: ANN401  as above
+    column, texts = (compiler.process(one, **kwargs) for one in among.clauses)
+    return f"{column} IN (SELECT value FROM json_each({texts}))"  # noqa: S608  both are SQL
+
+
+@compiles(_Among, "postgresql")
+def _among_on_postgresql(among: _Among, compiler: Any, **kwargs: Any) -> str:  # noqa: ANN401
+    # An array is taken to be short, and its rows found by the index; a subquery is joined.
+    column, texts = (compiler.process(one, **kwargs) for one in among.clauses)
+    return f"{column} = ANY (ARRAY(SELECT json_array_elements_text(CAST({texts} AS json))))"
+
+
+def among(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+    """Find a few rows by the parameter *name*, which is what ``as_list`` returns."""
+    return _Among(column, bindparam(name, type_=Text()))
 
 
 def as_list(ids: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -26,7 +27,9 @@ from digistore.catalog.tables import (
     release_files,
     releases,
 )
-from digistore.database import Record
+from digistore.clock import from_micros
+from digistore.database import Prepared, Record
+from digistore.database.sets import among, as_list
 from digistore.errors import AlreadyExists, Invalid, NotFound
 from digistore.fields import Input, Line, SmallMetadata, Text, Title
 from digistore.files import ScanResult
@@ -36,6 +39,31 @@ from digistore.money import Money
 if TYPE_CHECKING:
     from digistore.database import Database, Reader, Transaction
     from digistore.users import Acting
+
+
+_NAMES = (
+    "id",
+    "slug",
+    "seller_id",
+    "title",
+    "summary",
+    "description",
+    "status",
+    "currency",
+    "price",
+    "minimum",
+    "suggested",
+    "maximum",
+    "metadata",
+    "created_at",
+    "updated_at",
+)
+HOT = tuple(products.c[name] for name in _NAMES)  # what hot statements read of a product
+_SHELVES = Prepared(
+    select(product_categories.c.product_id, product_categories.c.category_id).where(
+        among(product_categories.c.product_id, "products")
+    )
+)
 
 
 class OfferReaders(Protocol):
@@ -72,6 +100,14 @@ class ProductChanges(Input):
 def ref_of(product: ProductRef) -> str:
     """Return the id (or slug) behind a way of naming a product."""
     return id_text("product", product, Product)
+
+
+def refs_of(given: Iterable[ProductRef]) -> list[str]:
+    """Do the same for many, most of which are ids."""
+    return [
+        one if type(one) is str and "\0" not in one else ref_of(one)  # hundreds in one call
+        for one in given
+    ]
 
 
 def price_columns(price: Price) -> dict[str, Any]:
@@ -136,6 +172,24 @@ async def with_shelves(reader: Database | Reader, rows: Sequence[Any]) -> dict[s
     for link in await reader.rows(links):
         shelves[link.product_id].append(link.category_id)
     return {row.id: _product(row._mapping, sorted(shelves[row.id])) for row in rows}
+
+
+async def shelves_of(database: Database, ids: Sequence[str]) -> dict[str, list[str]]:
+    """Return the categories on which products stand, in order; who stands on none is left out."""
+    found: dict[str, list[str]] = {}
+    if ids:
+        for product_id, category_id in await database.fetch(_SHELVES, {"products": as_list(ids)}):
+            found.setdefault(product_id, []).append(category_id)
+    return {product_id: sorted(shelves) for product_id, shelves in found.items()}
+
+
+def product_of(hot: Sequence[Any], shelves: Sequence[str]) -> Product:
+    """Make a product of its columns ``HOT``, as the driver has them."""
+    row = dict(zip(_NAMES, hot, strict=True))
+    row["metadata"] = json.loads(row["metadata"])
+    for name in ("created_at", "updated_at"):
+        row[name] = from_micros(row[name])
+    return _product(row, shelves)
 
 
 def _product(row: Record, shelves: Sequence[str]) -> Product:

@@ -49,12 +49,13 @@ MOST_OWNED = 256  # so many purchases are read whole; of more, those that are as
 _OWNED = Prepared(_GRANTS.where(_OF_USER).limit(bindparam("most")))
 _AMONG = Prepared(_GRANTS.where(_OF_USER, purchased_products.c.product_id.in_(each_of("products"))))
 _NONE = Access(granted=False, reason="not_purchased")
+_LIVE = AccessState.LIVE.value
 
 
 async def check(database: Database, user_id: str, product_id: str) -> Access:
     """Say whether the user may open the product now."""
     rows = await database.fetch(_ONE, {"user_id": user_id, "product_id": product_id})
-    return _access(rows)
+    return _access(rows) if rows else _NONE
 
 
 async def check_many(
@@ -65,18 +66,24 @@ async def check_many(
     if len(rows) > MOST_OWNED:
         asked = {"user_id": user_id, "products": as_list(product_ids)}
         rows = await database.fetch(_AMONG, asked)
+    answers = dict.fromkeys(product_ids, _NONE)  # most are of what nobody owns
     found: dict[str, list[Any]] = {}
     for row in rows:
-        found.setdefault(row[1], []).append(row)
-    return {product_id: _access(found.get(product_id, ())) for product_id in product_ids}
+        if row[1] in answers:
+            found.setdefault(row[1], []).append(row)
+    for product_id, grants in found.items():
+        answers[product_id] = _access(grants)
+    return answers
 
 
 def _access(rows: Sequence[Any]) -> Access:
-    if not rows:
-        return _NONE
-    live = next((row for row in rows if row[6] == AccessState.LIVE), None)
-    if live is None:
-        return Access(granted=False, reason=refusal([AccessState(row[6]) for row in rows]))
+    for row in rows:
+        if row[6] == _LIVE:
+            return _granted(row)
+    return Access(granted=False, reason=refusal([AccessState(row[6]) for row in rows]))
+
+
+def _granted(live: Sequence[Any]) -> Access:
     purchase = PurchasedProduct(
         id=PurchasedProductId(live[0]),
         product_id=ProductId(live[1]),

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 
 from digistore.blocking import Blocking, blocking
-from digistore.catalog import Product, ProductRef, ProductStatus
+from digistore.catalog import ProductRef, ProductStatus
 from digistore.catalog.service import products as catalog_rows
-from digistore.catalog.tables import releases
 from digistore.database import Record
-from digistore.database.keyset import newest_first, place_of
+from digistore.database.keyset import place_of
 from digistore.entitlements.facts import AccessState, FactState
 from digistore.entitlements.holding import facts_of, grants_of, stored_grants
 from digistore.entitlements.models import (
@@ -20,19 +19,17 @@ from digistore.entitlements.models import (
     ExplainedFact,
     ExplainedPurchase,
     Explanation,
-    LatestRelease,
     OwnedProduct,
     PurchasedProduct,
     PurchaseRef,
 )
 from digistore.entitlements.rules import decide, refusal
-from digistore.entitlements.service import access
+from digistore.entitlements.service import access, owned
 from digistore.entitlements.service.commands import Ask, say
 from digistore.entitlements.tables import purchased_products
 from digistore.errors import Invalid, NotFound
 from digistore.fields import Input, Reason, checked
 from digistore.ids import id_text
-from digistore.orders.tables import orders
 from digistore.paging import Page, checked_limit, page_of
 from digistore.users import Actor, UserRef
 
@@ -75,7 +72,7 @@ class AsyncEntitlements:
             Invalid: more than 10,000 products.
         """
         user_id = await self._users.id_of(user)
-        wanted = [catalog_rows.ref_of(product) for product in products]
+        wanted = catalog_rows.refs_of(products)
         if len(wanted) > MOST_CHECKED:
             raise Invalid(
                 f"at most {MOST_CHECKED} products at once", fields={"products": "too_many"}
@@ -95,10 +92,7 @@ class AsyncEntitlements:
             limit: 1 to 100.
         """
         user_id, many = (await self._users.acting(user)).user_id(), checked_limit(limit)
-        place = (purchased_products.c.acquired_at, purchased_products.c.id)
-        rows = await self._database.rows(newest_first(_owned_by(user_id), *place, after, many))
-        found = await catalog_rows.load(self._database, {row.product_id for row in rows})
-        items = [_owned(row._mapping, found[row.product_id]) for row in rows]
+        items = await owned.page(self._database, user_id, after, many + 1)
         return page_of(
             items, many, lambda item: place_of(item.purchase.acquired_at, item.purchase.id)
         )
@@ -185,40 +179,6 @@ async def access_history(reader: Database | Reader, order_id: str) -> tuple[Expl
         return ()
     stored = stored_grants(await reader.rows(grants_of(pairs)), await reader.rows(facts_of(pairs)))
     return tuple(_explained(grant) for grant in stored if grant.order_id == order_id)
-
-
-def _owned_by(user_id: str) -> Select[Any]:
-    latest = (releases.c.product_id == purchased_products.c.product_id) & (
-        releases.c.latest_key == 1
-    )
-    return (
-        select(
-            purchased_products,
-            orders.c.metadata,
-            releases.c.id.label("release_id"),
-            releases.c.number,
-            releases.c.published_at,
-        )
-        .join(orders, orders.c.id == purchased_products.c.order_id)
-        .outerjoin(releases, latest)
-        .where(purchased_products.c.user_id == user_id, purchased_products.c.live_key == 1)
-    )
-
-
-def _owned(row: Record, product: Product) -> OwnedProduct:
-    latest = None
-    if row["release_id"] is not None:
-        latest = LatestRelease(
-            id=row["release_id"], version=row["number"], published_at=row["published_at"]
-        )
-    seen = row["seen_release_id"]
-    return OwnedProduct(
-        purchase=purchase_of(row),
-        product=product,
-        latest=latest,
-        updated_since_download=seen is not None and latest is not None and seen != latest.id,
-        metadata=row["metadata"],
-    )
 
 
 def _explanation(stored: list[StoredGrant]) -> Explanation:
