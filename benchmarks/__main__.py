@@ -1,6 +1,6 @@
 """Measure all, or some, and write ``RESULTS.md``, ``results.json`` and the plots.
 
-python -m benchmarks            1e4, 1e5 and 1e6 purchases
+python -m benchmarks            1e4, 1e5 and 1e6 purchases: a quarter of an hour when it is quiet
 python -m benchmarks --quick    1e4, fewer rounds: whether it works, nothing to quote
 python -m benchmarks --only g   one letter of the tables, or several
 """
@@ -40,8 +40,9 @@ from tests.postgres import VARIABLE, NoPostgres, postgres
 
 HERE = Path(__file__).resolve().parent
 SMALL, MIDDLE, LARGE = 10_000, 100_000, 1_000_000
-ROUNDS, QUICK = 31, 7
+ROUNDS, QUICK = 31, 5
 LEAST = 21  # rounds of what is slow or is there for its growth
+TOO_FEW = f"; with fewer than {LEAST} nothing may be quoted"
 NAMES = ("sqlalchemy", "psycopg", "pydantic", "stripe", "uvicorn", "waitress")
 Measure: TypeAlias = Callable[[Place, int], Table | list[Table]]
 READS: dict[str, Measure] = {
@@ -57,13 +58,14 @@ def main() -> None:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(description="Measure the hot paths.")
     parser.add_argument("--quick", action="store_true", help="10,000 purchases, few rounds")
+    parser.add_argument("--sizes", type=int, nargs="+", help="purchases, smallest first")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32)
     parser.add_argument("--only", default="abcdefghijk", help="letters of the tables")
     parser.add_argument("--output", type=Path, help="folder of the results and plots")
     given = parser.parse_args()
     rounds = given.rounds or (QUICK if given.quick else ROUNDS)
-    sizes = [SMALL] if given.quick else [SMALL, MIDDLE, LARGE]
+    sizes = given.sizes or ([SMALL] if given.quick else [SMALL, MIDDLE, LARGE])
     random.seed(given.seed)
     begun, load, tables = time.monotonic(), os.getloadavg()[0], list[Table]()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -73,7 +75,7 @@ def main() -> None:
             tables.append(table)
     about = machine() | {
         "PostgreSQL": where or "none, so its tables are missing",
-        "rounds": f"{rounds} at most{', --quick: nothing may be quoted' if given.quick else ''}",
+        "rounds": f"{rounds} at most{TOO_FEW if rounds < LEAST else ''}",
         "seed": given.seed,
         "load": f"{load:.1f} before, {os.getloadavg()[0]:.1f} after",
         "took": f"{(time.monotonic() - begun) / 60:.1f} minutes",
@@ -113,9 +115,9 @@ def measured(
         yield downloads.token(rounds)
     slow = min(rounds, LEAST)
     if "j" in wanted:
-        yield streaming.stream(slow)
+        yield streaming.stream(slow if rounds >= LEAST else 3)  # of 200 MB each
     if "k" in wanted:
-        yield imports.imports(slow if rounds > QUICK else 2)  # seconds each
+        yield imports.imports(slow if rounds >= LEAST else 2)  # up to seconds each
     places = [sqlite_place] if where is None else [sqlite_place, postgresql_place]
     for size in sizes:
         for opened in places:

@@ -79,7 +79,6 @@ def serve() -> str:
         os.read(reading, 1)  # until the other end is gone
         os._exit(0)
     os.close(reading)
-    os.set_inheritable(writing, False)
     return f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
