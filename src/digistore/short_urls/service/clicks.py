@@ -122,7 +122,8 @@ class Clicks:
         self._drop(len(taken) - len(fresh))
         batch_id = new_id("clk", self._database.clock())
         return [
-            click if click.id else click._replace(id=f"{batch_id}_{place}")
+            # Made anew: ``_replace`` takes twice as long, for every click that is buffered.
+            click if click.id else Click(*click[:-1], f"{batch_id}_{place}")
             for place, click in enumerate(fresh)
         ]
 
@@ -162,7 +163,8 @@ class Clicks:
         known = told(said)
         visitor = None
         if said.client is not None and not said.private:
-            key = await _key_of(tx, click.at // DAY, keys)
+            day = click.at // DAY
+            key = keys.get(day) or await _key_of(tx, day, keys)
             visitor = visitor_hash(key, said.client, said.agent)
         return {
             "id": click.id,
@@ -181,12 +183,11 @@ class Clicks:
 
 async def _key_of(tx: Transaction, day: int, keys: dict[int, bytes]) -> bytes:
     """Return the key of a day, drawn by whoever comes first."""
-    if day not in keys:
+    rows = await tx.fetch(_KEY, {"day": day})
+    if not rows:
+        await tx.put_many(_ADD_KEY, [{"day": day, "key": secrets.token_bytes(KEY)}])
         rows = await tx.fetch(_KEY, {"day": day})
-        if not rows:
-            await tx.put_many(_ADD_KEY, [{"day": day, "key": secrets.token_bytes(KEY)}])
-            rows = await tx.fetch(_KEY, {"day": day})
-        keys[day] = bytes(rows[0][0])
+    keys[day] = bytes(rows[0][0])
     return keys[day]
 
 
