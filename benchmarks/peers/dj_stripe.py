@@ -109,7 +109,7 @@ def peers(folder: Path) -> Sequence[tuple[str, str, Peer]]:
     requests, numbers = RequestFactory(), count()
 
     def messages(many: int) -> list[object]:
-        found = []
+        found: list[object] = []
         for number in (next(numbers) for _ in range(many)):
             body = event(str(number), "payment_intent.succeeded", payment(f"pi_{number}"))
             header = {"STRIPE_SIGNATURE": signature(body)}

@@ -36,7 +36,7 @@ def peers(folder: Path) -> Sequence[tuple[str, str, Peer]]:
     requests, numbers = RequestFactory(), count()
 
     def messages(many: int) -> list[object]:
-        found = []
+        found: list[object] = []
         for number in (next(numbers) for _ in range(many)):
             payment = Payment.objects.create(variant="stripe", currency="USD", total=29)
             session = {

@@ -36,7 +36,7 @@ def each_of(name: str) -> Select[tuple[str]]:
     return select(rows.c.value)
 
 
-class _Among(FunctionElement[bool]):
+class _Among(FunctionElement[Any]):
     """Whether a text is one of a JSON array."""
 
     inherit_cache = True
