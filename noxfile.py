@@ -209,6 +209,17 @@ def stripe_oldest(session: nox.Session) -> None:
 
 
 @nox.session
+def mutation(session: nox.Session) -> None:
+    """Change what decides about money and rights, and see that tests notice: an hour.
+
+    ``-- money`` tries the modules with that in their name.
+    """
+    install(session, "test", editable=True)
+    session.install("mutmut>=3.8,<4")
+    session.run("python", "-m", "tests.mutation.mutants", *session.posargs, env=where_tests_write())
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """Play a whole purchase, with no keys and no services."""
     install(session)

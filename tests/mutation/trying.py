@@ -1,0 +1,90 @@
+"""A plugin of pytest that tries many mutants on tests which are collected once.
+
+All tests are played first, to see which of them reach which function. Then each mutant gets a fork
+of its own, in which the tests of its function are played, the quickest first, until one fails.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+from collections import defaultdict
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import pytest
+from _pytest.runner import runtestprotocol
+from hypothesis import Phase, settings
+from mutmut.mutation.trampoline import set_mutant_under_test
+from mutmut.state import state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MUTANTS = Path("mutants.json")  # by the function that they are in
+OUTCOMES = Path("outcomes.json")  # whether they were killed; None where no test comes by
+ELSEWHERE = ("PostgreSQL", "AsyncStore")  # one database and one colour are enough here
+
+# The first failure will do: nothing is shrunk, kept, or timed.
+settings.register_profile(
+    "mutation",
+    max_examples=40,
+    phases=[Phase.explicit, Phase.generate],
+    derandomize=True,
+    database=None,
+    deadline=None,
+)
+
+
+def pytest_configure() -> None:
+    settings.load_profile("mutation")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = [item for item in items if not any(word in item.name for word in ELSEWHERE)]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool:
+    reaching: dict[str, list[tuple[float, pytest.Item]]] = defaultdict(list)
+    set_mutant_under_test("stats")
+    for item in session.items:
+        state()._stats.clear()
+        began = perf_counter()
+        if not passes(item):
+            pytest.exit(f"fails without any mutant: {item.nodeid}", returncode=1)
+        for function in state()._stats:
+            reaching[function].append((perf_counter() - began, item))
+    set_mutant_under_test("")
+    gc.freeze()  # what is there already is not copied into each fork
+    outcomes = {}
+    for function, mutants in json.loads(MUTANTS.read_text(encoding="utf-8")).items():
+        tests = sorted(reaching[function], key=lambda one: one[0])
+        limit = 10 + 5 * int(sum(took for took, _ in tests))
+        for name in mutants:
+            outcomes[name] = is_killed(name, [item for _, item in tests], limit) if tests else None
+    OUTCOMES.write_text(json.dumps(outcomes), encoding="utf-8")
+    return True
+
+
+def passes(item: pytest.Item) -> bool:
+    """Play one test, and leave nothing of it but what the session shares."""
+    reports = runtestprotocol(item, log=False, nextitem=item.session)  # type: ignore[arg-type]
+    return not any(report.failed for report in reports)
+
+
+def is_killed(name: str, tests: Iterable[pytest.Item], limit: int) -> bool:
+    """Play *tests* on a mutant until one fails; for longer than *limit* seconds is a failure."""
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(limit)
+        set_mutant_under_test(name)
+        try:
+            os._exit(0 if all(passes(item) for item in tests) else 1)
+        except BaseException:  # noqa: BLE001  pytest.exit among others: it fails
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0
