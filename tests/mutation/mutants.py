@@ -175,26 +175,29 @@ def explained() -> dict[Mutant, str]:
 def main(wanted: str = "") -> int:
     """Try the modules whose name has *wanted* in it; say what survived, and the score."""
     known = explained()
-    met: set[Mutant] = set()
     scores: dict[str, list[bool]] = {}
+    stale: list[Mutant] = []
     for part in PARTS:
-        if not any(wanted in module for module in part.modules):
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            outcomes = mutate(part, Path(folder))
-        counted = [(one, killed) for one, killed in outcomes if killed or one not in known]
-        met.update(one for one, killed in outcomes if not killed)
-        scores.setdefault(part.group, []).extend(killed for _, killed in counted)
-        for one, killed in counted:
-            if not killed:
+        if any(wanted in module for module in part.modules):
+            with tempfile.TemporaryDirectory() as folder:
+                outcomes = mutate(part, Path(folder))
+            survivors = [one for one, killed in outcomes if not killed]
+            unknown = [one for one in survivors if one not in known]
+            for one in unknown:
                 print(f"{one.function}\n- {one.right}\n+ {one.wrong}\n")
-        killed, excused = sum(killed for _, killed in counted), len(outcomes) - len(counted)
-        print(
-            f"{' '.join(part.modules)}: {killed} of {len(counted)}, {excused} explained", flush=True
-        )
-    for group, killed in scores.items():
-        print(f"{group}: {sum(killed)} of {len(killed)} killed")
-    return 0 if all(sum(killed) * 100 >= NEEDED * len(killed) for killed in scores.values()) else 1
+            killed, missed = len(outcomes) - len(survivors), len(unknown)
+            score = f"{killed} killed, {len(survivors) - missed} explained, {missed} unexplained"
+            print(f"{' '.join(part.modules)}: {score}", flush=True)
+            scores.setdefault(part.group, []).extend([True] * killed + [False] * missed)
+            tried = {one.function.partition(":")[0] for one, _ in outcomes}
+            mine = [one for one in known if one.function.partition(":")[0] in tried]
+            stale += [one for one in mine if one not in survivors]
+    for one in stale:
+        print(f"explained, but killed or gone: {one}")
+    for group, counted in scores.items():
+        print(f"{group}: {sum(counted)} of {len(counted)} killed")
+    enough = all(sum(one) * 100 >= NEEDED * len(one) for one in scores.values())
+    return 0 if enough and not stale else 1
 
 
 if __name__ == "__main__":

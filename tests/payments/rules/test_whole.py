@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ from tests.payments.rules.books import (
     usd,
 )
 
-THERE = {"gateway": "paypal", "livemode": True, "account": "acct_7"}
+THERE: dict[str, Any] = {"gateway": "paypal", "livemode": True, "account": "acct_7"}
 
 
 def test_a_payment_is_taken_in_whole() -> None:
