@@ -204,13 +204,13 @@ def _second(table: Table, columns: Sequence[str]) -> Bad:
         FRESH[_is_number(table.c[name])] if name in others - set(columns) else name
         for name in table.columns.keys()  # noqa: SIM118  a collection that is no mapping
     ]
+    source = f"FROM {table.name} WHERE rowid = :row"
     filled = [f"{name} = COALESCE({name}, {FRESH[_is_number(table.c[name])]})" for name in columns]
     return Bad(
         f"{table.name}: two of one {' '.join(columns)}",
         (
             f"UPDATE {table.name} SET {', '.join(filled)} WHERE rowid = :row",
-            f"INSERT INTO {table.name} SELECT {', '.join(values)} FROM {table.name}"
-            " WHERE rowid = :row",
+            f"INSERT INTO {table.name} SELECT {', '.join(values)} {source}",
         ),
         table.name,
         ", ".join(f"{table.name}.{name}" for name in columns),
