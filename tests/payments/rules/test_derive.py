@@ -48,6 +48,8 @@ def two_lines(*entries: object) -> Book:
 
 
 def questions(book: Book) -> list[tuple[str, str]]:
+    known = {payment.id for payment in book.payments}
+    assert {one.payment_id for one in book.actions} <= known  # each says about which money
     return [(str(one.kind), one.subject) for one in book.actions if one.open_key]
 
 
