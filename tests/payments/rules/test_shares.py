@@ -32,6 +32,8 @@ from tests.payments.rules.books import (
     usd,
 )
 
+ENDS = ("expired", "canceled")
+
 # The use of a discount.
 
 
@@ -48,7 +50,7 @@ def a_redemption(state: str) -> RedemptionFacts:
 def test_a_discount_is_used_by_the_payment_and_free_again_once_none_can_come(
     state: str, end: str, live: int
 ) -> None:
-    ended = {f"{end}_at": LATER} if end in {"expired", "canceled"} else {}
+    ended = {f"{end}_at": LATER} if end in ENDS else {}
     entries = (a_payment(cover_key=1),) if end == "paid" else ()
     book = a_book(*entries, an_attempt(live_key=live or None), order=an_order(**ended))
     book.redemption = a_redemption(state)
@@ -56,7 +58,7 @@ def test_a_discount_is_used_by_the_payment_and_free_again_once_none_can_come(
     expected = a_redemption(state)
     if state != "used" and end == "paid":
         expected.state, expected.used_at = "used", NOON
-    if state == "reserved" and end in {"expired", "canceled"} and not live:
+    if state == "reserved" and end in ENDS and not live:
         expected.state, expected.released_at = "released", NOON
     assert book.redemption == expected
 
