@@ -121,6 +121,15 @@ def test_the_highest_version_is_latest_or_the_last_where_there_is_no_order(
         assert found.version == best
 
 
+@pytest.mark.parametrize("versions", [["1.0", "1.0.0"], ["spring", "autumn"], ["1.0", "spring"]])
+def test_of_equals_the_last_published_is_latest_whatever_their_ids(versions: list[str]) -> None:
+    first, last = (
+        Edition(name, version, NOON + timedelta(minutes=minute))
+        for name, version, minute in zip(("rel_9", "rel_1"), versions, (0, 1), strict=True)
+    )
+    assert latest([first, last]) == latest([last, first]) == last
+
+
 def test_nothing_published_has_no_latest() -> None:
     assert latest([]) is None
 

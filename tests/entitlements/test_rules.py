@@ -395,3 +395,7 @@ def test_a_standby_steps_in_and_the_restored_one_waits() -> None:  # D7, D8
 def test_a_refusal_names_the_nearest_hope(states: list[AccessState], reason: str) -> None:
     assert refusal(states) == reason
     assert refusal(states[::-1]) == reason
+
+
+def test_without_a_payment_nothing_has_decided() -> None:
+    assert decide([], AccessPolicy()) == Decision(state=None, because=())

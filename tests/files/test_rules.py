@@ -1,4 +1,6 @@
 from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,8 +10,11 @@ from digistore.errors import Invalid
 from digistore.files.rules import (
     blob_key,
     checked_display_name,
+    checked_part,
+    checked_seconds,
     is_due_for_hashing,
     media_type_of,
+    sha256_of_key,
 )
 from digistore.files.signatures import sniff
 
@@ -123,7 +128,8 @@ def test_bytes_of_another_type_are_refused(name: str, head: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["book.pdf", "a", "a" * 255, "naïve €.zip", ".profile", "...", "book 1.0 (second).pdf"]
+    "name",
+    ["book.pdf", "a", "a" * 255, "naïve €.zip", ".profile", "...", "book (second).pdf", "X"],
 )
 def test_a_name_is_kept_as_it_is(name: str) -> None:
     assert checked_display_name(name) == name
@@ -166,6 +172,39 @@ def test_a_name_that_passes_is_never_a_path(name: str) -> None:
     assert checked == name
     assert not set(checked) & set("/\\\0\r\n")
     assert 0 < len(checked) <= 255
+
+
+@pytest.mark.parametrize("key", ["", "x", "blobs/sha256/ab/12/", "blobs/sha256/ab/12/ab12"])
+def test_what_is_no_key_of_a_blob_has_no_hash(key: str) -> None:
+    digest = "ab12" + "0" * 60
+    for wrong in (key, f"{key}/{digest}", f"{key}{digest.upper()}"):
+        assert sha256_of_key(wrong) is None
+    assert sha256_of_key(blob_key(digest)) == digest
+
+
+def test_a_part_lies_within_its_file() -> None:
+    for start, end in product(range(-1, 5), [None, *range(-1, 5)]):
+        stop = 3 if end is None else end
+        if 0 <= start <= stop <= 3:
+            assert checked_part(start, end, 3) == (start, stop)
+            continue
+        with pytest.raises(Invalid) as caught:
+            checked_part(start, end, 3)
+        assert caught.value.fields == {"range": "outside"}
+
+
+@pytest.mark.parametrize("seconds", [1, 90, 7 * 24 * 3600])
+def test_a_signed_url_works_for_a_second_to_a_week(seconds: int) -> None:
+    assert checked_seconds(timedelta(seconds=seconds)) == seconds
+
+
+@pytest.mark.parametrize(
+    "ttl", [timedelta(seconds=0.999), timedelta(days=7, microseconds=1), timedelta(-1), 60, None]
+)
+def test_a_signed_url_works_for_no_other_time(ttl: Any) -> None:
+    with pytest.raises(Invalid) as caught:
+        checked_seconds(ttl)
+    assert caught.value.fields == {"ttl": "out_of_range"}
 
 
 def test_a_key_is_made_of_the_hash_alone() -> None:

@@ -70,8 +70,8 @@ GUARDS: Final = (
         "payments/service/settle.py",
         "if not book.changed():",
         "if book is None:",
-        "tests/payments",
-        "test_settle_confluence and SQLite and nothing or test_webhooks and SQLite-Store",
+        "tests/payments/test_webhooks.py",
+        "rival_was_faster and SQLite-Store",
     ),
     Guard(
         "a payment is looked for again once it belongs to another order",
@@ -173,7 +173,7 @@ GUARDS: Final = (
         "orders/service/placing.py",
         "if (r.product_id, r.beneficiary_id) in wanted})",
         "if (r.product_id, r.beneficiary_id) in wanted})[:0]",
-        "tests/orders/test_opening.py",
+        "tests/orders/test_checkout.py",
         "SQLite-Store",
     ),
     Guard(
@@ -181,7 +181,7 @@ GUARDS: Final = (
         "orders/service/placing.py",
         "if wish.idempotency_key is None:\n        return None\n    row =",
         "if wish.idempotency_key or not wish.idempotency_key:\n        return None\n    row =",
-        "tests/orders",
+        "tests/orders/test_checkout.py",
         "key and SQLite-Store",
     ),
     Guard(
@@ -198,7 +198,6 @@ GUARDS: Final = (
         ".where(short_urls.c.id == link_id, short_urls.c.visits < short_urls.c.max_visits)",
         ".where(short_urls.c.id == link_id)",
         "tests/short_urls/test_redirects.py",
-        "SQLite-Store",
     ),
     Guard(
         "of a dispute the newest ticket counts",
@@ -212,8 +211,8 @@ GUARDS: Final = (
         "payments/service/settle.py",
         "                .where(disputes.c.ticket == (stored.ticket if stored else ticket))\n",
         "",
-        "tests/payments/test_settle_confluence.py tests/payments/test_disputes.py",
-        "SQLite or memory or not Store",
+        "tests/payments/test_settle_confluence.py",
+        "not PostgreSQL",
     ),
 )
 
@@ -293,13 +292,13 @@ PAIRS: Final = (
     Pair(
         "one open purchase of a product",
         ("what is open already is found", "digistore_order_lines_one_open_purchase"),
-        "tests/orders/test_opening.py",
+        "tests/orders/test_checkout.py",
         "SQLite-Store",
     ),
     Pair(
         "one order of a key",
         ("an order is found by its key", "digistore_orders_one_order_per_key"),
-        "tests/orders",
+        "tests/orders/test_checkout.py",
         "key and SQLite-Store",
     ),
     Pair(
@@ -312,6 +311,5 @@ PAIRS: Final = (
         "a link is visited as often as it may be",
         ("a link has visits left", "digistore_short_urls_visits_within_limit"),
         "tests/short_urls/test_redirects.py",
-        "SQLite-Store",
     ),
 )

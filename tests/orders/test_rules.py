@@ -21,6 +21,7 @@ from digistore.orders.rules import (
     checked_consents,
     checked_url,
     has_expired,
+    named_in,
     one_shop,
     request_fingerprint,
     snapshot_fingerprint,
@@ -227,6 +228,15 @@ def test_another_wish_has_another_fingerprint(other: dict[str, Any]) -> None:
     assert wish(**other) != wish()
 
 
+def test_fingerprints_stay_what_they_were() -> None:
+    """Orders of an older release are compared by those that it has stored."""
+    assert wish() == "5517fea3da631e8174b69d5ce8802ef377048189c00141b7576774d683ea50de"
+    nobody = wish(billing=None, gateway=None)
+    assert nobody == "c71e56e1b5bbef8e3eaefe0adce24a0934045fb20e9ddd2a65cda6320c1e7358"
+    stored = snapshot_fingerprint({"currency": "USD", "total": 2900}, [["lin_1", "product", 2900]])
+    assert stored == "08d3a9eeef60bdd9211bb0804457b7f2a4adf09df26b8765439f481ae9cff034"
+
+
 def test_I14_a_snapshot_changes_with_each_of_its_parts() -> None:
     order = {"currency": "USD", "total": 2900, "billing": None, "policy": {"a": "b"}}
     lines = [["lin_1", "product", 2900], ["lin_2", "product", 0]]
@@ -308,6 +318,24 @@ BAD_URLS = [
 @pytest.mark.parametrize("url", GOOD_URLS)
 def test_R1_a_plain_web_address_is_kept_as_it_is(url: str) -> None:
     assert checked_url(url, "return_url", ()) == url
+
+
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("https://shop.example/{reference}?x={reference}", "https://shop.example/att_1?x=att_1"),
+        ("https://shop.example/%7Breference%7D", "https://shop.example/att_1"),
+        ("https://shop.example/reference", "https://shop.example/reference"),
+    ],
+)
+def test_a_return_address_names_its_checkout_where_it_asks_for_it(url: str, named: str) -> None:
+    assert named_in(url, "att_1") == named
+
+
+def test_R1_an_address_has_up_to_2048_characters() -> None:
+    longest = "https://shop.example/".ljust(2048, "x")
+    assert checked_url(longest, "return_url", ()) == longest
+    assert refusal(lambda: checked_url(longest + "x", "url", ())) == {"url": "invalid"}
 
 
 @pytest.mark.parametrize("url", BAD_URLS, ids=ascii)

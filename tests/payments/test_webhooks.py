@@ -166,6 +166,9 @@ def test_a_payment_that_the_gateway_does_not_know_is_ignored(shop: Shop) -> None
     assert inbox(shop) == [("checkout.paid", "ignored")]
 
 
+VERSIONS = "SELECT o.version, p.version FROM digistore_orders o, digistore_payments p"
+
+
 def test_the_same_message_again_changes_no_row(shop: Shop) -> None:
     """I17: at once, after a refund, and after a dispute."""
     book = shop.product()
@@ -184,6 +187,26 @@ def test_the_same_message_again_changes_no_row(shop: Shop) -> None:
         outcome = shop.deliver(paid)
         assert (outcome.status, outcome.result) == (200, WebhookResult.REPEATED)
         assert every_row(shop.rows) == before
+
+
+def test_a_message_whose_rival_was_faster_leaves_no_trace(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The buyer comes back between the look at what is stored and the lock."""
+    checkout = shop.checkout(shop.product())
+    inner = getattr(shop.store, "_target", shop.store)._shop.payments
+    plain = inner._settle.apply
+    once, left = [checkout.order], []
+
+    async def overtaken(*args: Any) -> Any:
+        if once:
+            await inner.confirm(shop.buyer, once.pop())
+            left.append((shop.rows(VERSIONS), shop.count("audit")))
+        return await plain(*args)
+
+    monkeypatch.setattr(inner._settle, "apply", overtaken)
+    assert shop.deliver(shop.sandbox.pay(checkout)).status == 200
+    assert left == [(shop.rows(VERSIONS), shop.count("audit"))]
 
 
 def test_all_messages_again_in_any_order_change_no_row(shop: Shop) -> None:

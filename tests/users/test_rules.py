@@ -154,6 +154,15 @@ def test_L2_a_long_text_is_answered_by_its_length() -> None:
             normal_email(text)
 
 
+def test_an_address_has_up_to_254_characters() -> None:
+    longest = f"{'a' * 60}@{'b' * 63}.{'c' * 63}.{'d' * 63}.e"
+    assert len(longest) == 254
+    assert normal_email(longest) == longest
+    with pytest.raises(Invalid):
+        normal_email(f"a{longest}")
+
+
 def test_addresses_log_in_without_regard_to_case() -> None:
+    assert login_form("Ada@example.com") == "ada@example.com"  # as it is stored
     assert login_form("Ada@example.com") == login_form("aDA@example.com")
     assert login_form("ada@example.com") != login_form("bob@example.com")
