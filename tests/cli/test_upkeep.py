@@ -90,7 +90,8 @@ def test_a_repair_makes_no_database(empty_host: Host) -> None:
 def test_doctor_goes_on_where_it_has_stopped(host: Host) -> None:
     revoke()
     _, whole = host.run_json("doctor")
-    found, place = [], ()
+    found: list[Any] = []
+    place: tuple[str, ...] = ()
     while True:
         code, part = host.run_json("doctor", "--limit", "1", *place)
         found += part["findings"]

@@ -71,8 +71,9 @@ def ledger_of(shop: Shop) -> Iterator[SqlLedger]:
     """The ledger of the shop, in a transaction that is rolled back."""
     backend = database_of(shop.store).backend
     with connection_to(shop.store) as connection:
-        connection.exec_driver_sql(backend.begin)
-        yield SqlLedger(Transaction(BlockingLane(connection, backend), shop.clock(), [], []))
+        opening, _ = backend.opening(None)
+        lane = BlockingLane(connection, backend)
+        yield SqlLedger(Transaction(lane, shop.clock(), [], [], opening))
         connection.exec_driver_sql("ROLLBACK")
 
 

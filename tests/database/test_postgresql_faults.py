@@ -335,7 +335,7 @@ def test_a_commit_without_an_answer_that_nobody_can_be_asked_of_is_unknown(
     monkeypatch.setattr("digistore.database.database.PATIENCE", 0.3)
 
     def gone(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if not cut._left and statement != "ROLLBACK":
+        if not cut.left and statement != "ROLLBACK":
             raise _error(then)
 
     with Cut(shelf, moment) as cut:

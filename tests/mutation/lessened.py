@@ -103,10 +103,10 @@ def let_in(shops: Shops, without: Sequence[str]) -> list[str]:
     with lessened(shops.story, [*without, *triggers(shops.story)]) as story:
         for bad in bad_rows():
             try:
-                refused = is_refused(story, bad)
+                held = is_refused(story, bad)
             except sqlite3.OperationalError:
-                refused = None
-            found += [] if refused else [bad.says]
+                held = False
+            found += [] if held else [bad.says]
     return found
 
 

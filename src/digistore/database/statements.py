@@ -101,7 +101,7 @@ class Prepared:
 
     def __init__(self, statement: Executable) -> None:
         """Prepare *statement*; its parameters are ``bindparam``s, given by name at each run."""
-        self._statement = statement
+        self.statement = statement
         self._compiled: dict[str, _Compiled] = {}
 
     def given(self, **values: object) -> Call:
@@ -148,7 +148,7 @@ class Prepared:
         return self._compiled.get(dialect.name) or self._compile(dialect)
 
     def _compile(self, dialect: Dialect) -> _Compiled:
-        statement: Any = self._statement
+        statement: Any = self.statement
         if not isinstance(statement, ClauseElement):
             raise TypeError
         # A list behind IN is rendered as what it holds now.

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Executable, Insert, Select, Update, select, tuple_, update
+from sqlalchemy import Insert, Select, Update, select, tuple_
 
 from digistore.audit import Change, record
 from digistore.audit.tables import audit
+from digistore.database import Call, Statement, changing
 from digistore.doctor.mending import Contradiction, check_sound, mend
 from digistore.doctor.walks import is_itself
 from digistore.entitlements.facts import AccessState, FactKind
@@ -60,11 +61,11 @@ class _Draft:
 
     book: Book
     heard: Sequence[Heard]
-    keys: Sequence[tuple[Executable, Change]]
+    keys: Sequence[tuple[Call, Change]]
     neighbours: frozenset[str]
 
     @property
-    def statements(self) -> list[Executable]:
+    def statements(self) -> list[Statement]:
         """What would be written."""
         opened = [statement for told in self.heard for statement in told.writes]
         return [*differences(self.book), *opened, *(statement for statement, _ in self.keys)]
@@ -114,11 +115,10 @@ class Rebuild(Settle):
             Contradiction: facts are among it, or they contradict each other.
         """
         try:
-            book = await self.read(tx, order_id, payment_id, ACTOR)
+            _, book, rows = await self._ask(tx, [], order_id, payment_id, ACTOR)
             if order_id is not None:
                 await _check_snapshot(tx, order_id)
             check_sound(book)
-            rows = await self._ask_kinds(tx, sold_lines(book))
             derive(book)
             await _check_told(tx, book)
             heard = self._hear(book, rows)
@@ -181,8 +181,11 @@ async def _write(tx: Transaction, draft: _Draft) -> list[Change]:
     return [*changes, *heard, *(change for _, change in draft.keys)]
 
 
-def _refuse_facts(statements: Iterable[Executable]) -> None:
-    for statement in statements:
+def _refuse_facts(statements: Iterable[Statement]) -> None:
+    for call in statements:
+        if not isinstance(call, Call):
+            raise Contradiction
+        statement = call.prepared.statement
         if isinstance(statement, Insert) and statement.table in ADDED:
             continue
         if isinstance(statement, Update) and statement.table in PROJECTIONS:
@@ -192,16 +195,18 @@ def _refuse_facts(statements: Iterable[Executable]) -> None:
         raise Contradiction
 
 
+_SET_KEY = changing(purchased_products, ("live_key", "version"))
+
+
 def _has_wrong_key(row: AnyRow) -> bool:
     return bool((row.state == AccessState.LIVE) != (row.live_key == 1))
 
 
-def _key(row: AnyRow) -> tuple[Executable, Change]:
+def _key(row: AnyRow) -> tuple[Call, Change]:
     live = row.state == AccessState.LIVE
     version = row.version + 1
-    statement = update(purchased_products).where(purchased_products.c.id == row.id)
     return (
-        statement.values(live_key=1 if live else None, version=version),
+        _SET_KEY.given(id_=row.id, live_key=1 if live else None, version=version),
         Change("purchase", row.id, version, {"state": row.state}),
     )
 

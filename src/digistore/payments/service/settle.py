@@ -202,7 +202,9 @@ class Settle:
         held, told, *rows = [list(islice(answers, len(group))) for group in groups]
         locked = locked_order(order_id, held[0]) if order_id is not None and held else None
         book = _book_of(tx, told, order_id, payment_id, actor)
-        return locked, book, dict(zip(kinds, rows, strict=True))
+        sold = {line.kind for line in book.lines}
+        pairs = zip(kinds, rows, strict=True)
+        return locked, book, {kind: answered for kind, answered in pairs if kind in sold}
 
     async def _apply(
         self,
@@ -247,7 +249,7 @@ class Settle:
             return []
         return [
             self._kinds[kind].heard(
-                mine,
+                [line for line in lines if line.kind is kind],
                 told,
                 answered,
                 now=book.now,
@@ -255,7 +257,6 @@ class Settle:
                 actor=book.actor,
             )
             for kind, answered in rows.items()
-            if (mine := [line for line in lines if line.kind is kind])
         ]
 
     # What entitlements ask.
