@@ -36,21 +36,22 @@ GUARDS: Final = (
     Guard(
         "an order is locked by the write that comes first",
         "orders/writes.py",
-        "        update(orders)\n"
-        "        .where(orders.c.id == order_id)\n"
-        "        .values(version=orders.c.version + 1)\n"
-        "        .returning(orders.c.version)\n",
-        '        select((orders.c.version + 1).label("version")).where(orders.c.id == order_id)\n',
+        "    update(orders)\n"
+        '    .where(orders.c.id == bindparam("order_id"))\n'
+        "    .values(version=orders.c.version + 1)\n"
+        "    .returning(orders.c.version)\n",
+        "    orders.select()\n"
+        '    .where(orders.c.id == bindparam("order_id"))\n'
+        '    .with_only_columns((orders.c.version + 1).label("version"))\n',
         RACES,
         "two_payments_of_one_order and PostgreSQL and stores",
     ),
     Guard(
         "what is stored is read under the lock",
         "payments/service/settle.py",
-        "        locked = None if order_id is None else await lock_order(tx, order_id)\n"
-        "        book = await self.read(tx, order_id, payment_id, actor)\n",
-        "        book = await self.read(tx, order_id, payment_id, actor)\n"
-        "        locked = None if order_id is None else await lock_order(tx, order_id)\n",
+        "answers = iter(await tx.batch([one for group in groups for one in group]))",
+        "told = await tx.batch([one for group in groups[1:] for one in group])\n"
+        "        answers = iter([*await tx.batch(locks), *told])",
         RACES,
         "two_payments_of_one_order and PostgreSQL and stores",
     ),
@@ -58,9 +59,9 @@ GUARDS: Final = (
         "a holding is locked before its facts are read",
         "entitlements/holding.py",
         ".on_conflict_do_update(\n"
-        '            index_elements=["user_id", "product_id"], '
+        '        index_elements=["user_id", "product_id"], '
         'set_={"version": holdings.c.version + 1}\n'
-        "        )",
+        "    )",
         '.on_conflict_do_nothing(index_elements=["user_id", "product_id"])',
         RACES,
         "beside_a_second and PostgreSQL and stores",
@@ -84,8 +85,7 @@ GUARDS: Final = (
     Guard(
         "a message is stored once",
         "payments/service/webhooks.py",
-        '\n        .on_conflict_do_nothing(index_elements=["gateway", "livemode", "account", '
-        '"event_id"])',
+        "    once=_KEY,\n",
         "",
         "tests/payments/test_webhooks.py",
         "SQLite-Store",
@@ -108,7 +108,7 @@ GUARDS: Final = (
     Guard(
         "an event is announced once",
         "outbox/service.py",
-        '\n        .on_conflict_do_nothing(index_elements=["dedupe_key"])',
+        '    once=("dedupe_key",),\n',
         "",
         "tests/outbox/test_outbox.py",
         "SQLite-Store",
