@@ -117,6 +117,8 @@ class Awaited:
         found = getattr(self._target, name)
         if name == "on":
             return found
+        if name == "replica":
+            return lambda **kwargs: Awaited(found(**kwargs), self._loop)
         if not callable(found) or hasattr(found, "_service"):
             return Awaited(found, self._loop)
         return lambda *args, **kwargs: self._run(found(*args, **kwargs))

@@ -58,7 +58,8 @@ def may_import() -> dict[str, set[str]]:
     allowed["doctor"] = allowed["analytics"] | {"analytics"}
     allowed["wiring"] = allowed["doctor"] | {"doctor", "gateways"}
     allowed["showing"] = ground | {"database"}
-    allowed["store"] = allowed["wiring"] | {"wiring", "showing"}
+    allowed["making"] = allowed["wiring"] | {"wiring"}
+    allowed["store"] = allowed["making"] | {"making", "showing"}
     allowed["web"] = allowed["store"] | {"store", "cli", ""}
     allowed[""] = allowed["cli"] = allowed["__main__"] = allowed["store"] | {"store", "cli", ""}
     return allowed

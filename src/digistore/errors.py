@@ -32,6 +32,8 @@
     ├─ Busy                     503  database or storage; says whether the outcome is unknown
     ├─ DamagedFile              503  stored bytes are not what was published
     ├─ InsideTransaction        500  not to be done while a transaction of the host's is open
+    ├─ ReadOnlyReplica          500  not to be done on a read replica, which nothing is written to
+    ├─ StaleRead                500  a decision on access, asked of a replica that may lag behind
     ├─ TransactionFailed        500  the host's transaction has failed: roll it back
     └─ ConfigError                   only where a store or gateway is made
 """
@@ -361,6 +363,18 @@ class InsideTransaction(DigistoreError):
     def __init__(self, what: str, cure: str) -> None:
         """Say *what* was about to be done, and the *cure*."""
         super().__init__(f"{what} is not possible inside a transaction that is open: {cure}")
+
+
+class ReadOnlyReplica(DigistoreError):
+    """This cannot be done on a read replica; nothing was sent anywhere."""
+
+    code: ClassVar[str] = "read_only_replica"
+
+
+class StaleRead(DigistoreError):
+    """A decision on access was asked of a replica, which may lag behind a payment or a refund."""
+
+    code: ClassVar[str] = "stale_read"
 
 
 class TransactionFailed(DigistoreError):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -21,6 +18,7 @@ from digistore.database import (
     Database,
     Host,
     JoinedDatabase,
+    ReplicaDatabase,
     Transaction,
     may_be_joined,
 )
@@ -34,17 +32,16 @@ from digistore.entitlements.moving import MovePurchases
 from digistore.entitlements.tables import purchased_products
 from digistore.errors import ConfigError
 from digistore.events import OrderPaid, RefundFailed, RefundSucceeded
-from digistore.files import AsyncFiles, BlobBackend, Capabilities, Scanner, open_backend
+from digistore.files import AsyncFiles, BlobBackend, Scanner
 from digistore.files.guarded import guarded as guarded_backend
-from digistore.gateways import Cap, GatewayProfile, PaymentGateway
+from digistore.gateways import PaymentGateway
 from digistore.gateways.guarded import guarded as guarded_gateway
 from digistore.orders import AsyncOrders
 from digistore.orders.kinds import Kind, LineKind
 from digistore.orders.moving import move_orders
 from digistore.orders.reads import order_in_flight
 from digistore.orders.receipts.issuing import HANDLER as RECEIPTS
-from digistore.orders.service.starting import KEY_MARGIN
-from digistore.orders.tax import NoTax, TaxCalculator
+from digistore.orders.tax import TaxCalculator
 from digistore.outbox import AsyncOutbox
 from digistore.outbox.tables import deliveries
 from digistore.payments import AsyncPayments, ReconcileReport, Refund, Settle
@@ -59,7 +56,6 @@ from digistore.users import Actor, AsyncUsers
 ROUND = "run_due"
 SKEW = timedelta(hours=1)
 """By how much the clocks of a shop's machines may differ, or be put back, and it is only waited."""
-_RECIPE = re.compile(r"[a-z0-9_-]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +117,7 @@ class Means:
     tax: TaxCalculator
     scanner: Scanner | None
     personalisers: Mapping[str, Personaliser] | None
+    replica: Database | None = None
 
 
 class Shop:
@@ -198,9 +195,25 @@ class Shop:
 
     def inside(self, host: Host) -> Shop:
         """Wire the same shop in the transaction of *host*."""
+        if self.database.read_only:
+            self.database.refuse_inside("using")
+        return Shop(JoinedDatabase(self.database, host), self._aside())
+
+    def replica(self, *, stale_access: bool) -> Shop:
+        """Wire the same shop over its read replica.
+
+        Raises:
+            ConfigError: it has none.
+        """
+        own = self._means.replica
+        if own is None:
+            raise ConfigError("this store has no replica: open it with replica=...")
+        return Shop(ReplicaDatabase(own, stale_access=stale_access), self._aside())
+
+    def _aside(self) -> Means:
         # Clicks that wait would wait in what nobody keeps.
         settings = self.settings.model_copy(update={"clicks": "direct"})
-        return Shop(JoinedDatabase(self.database, host), replace(self._means, settings=settings))
+        return replace(self._means, settings=settings, replica=None)
 
     async def _refund(self, actor: Actor, line_id: str, reason: str) -> Refund:
         return await self.payments.refund(actor, line_id, reason=reason)
@@ -257,7 +270,8 @@ class Shop:
         self, *, repair: bool, after: str | None, limit: int | None, within: timedelta | None
     ) -> DoctorReport:
         """Check every promise that can be checked, or a part of them."""
-        self.database.refuse_inside("doctor")
+        if repair or not self.database.read_only:
+            self.database.refuse_inside("doctor")
         if not repair and after is None and limit is None and within is None:
             report = await self.doctor.examine()
         else:
@@ -273,128 +287,25 @@ class Shop:
 
     async def close(self) -> None:
         """Write what waits; let go of gateways and database."""
-        if isinstance(self.database, JoinedDatabase):
+        if isinstance(self.database, JoinedDatabase | ReplicaDatabase):
             return  # all of them are the store's own
         await self.short_urls.flush_clicks()
         await self.downloads.give_back()
         for gateway in self.gateways.values():
             await port(gateway.close())
         await self.database.close()
+        if self._means.replica is not None:
+            await self._means.replica.close()
 
 
 def _guarded(means: Means, database: Database) -> tuple[Mapping[str, PaymentGateway], BlobBackend]:
-    """Have what leaves the database refuse to, while a transaction of the host's is open.
+    """Have what leaves the database refuse to, in a transaction of the host's or on a replica.
 
     Here, and not in each operation, so that a new one cannot forget it.
     """
-    if not may_be_joined(database):
+    if not (may_be_joined(database) or database.read_only):
         return means.gateways, means.backend
     calling = partial(database.refuse_inside, "a call to a payment provider")
     writing = partial(database.refuse_inside, "writing a file")
     gateways = {name: guarded_gateway(one, calling) for name, one in means.gateways.items()}
     return gateways, guarded_backend(means.backend, writing)
-
-
-def _by_name(
-    gateways: Sequence[PaymentGateway], settings: Settings
-) -> Mapping[str, PaymentGateway]:
-    if not isinstance(gateways, list | tuple) or not all(
-        isinstance(getattr(one, "profile", None), GatewayProfile) for one in gateways
-    ):
-        raise ConfigError("gateways is a list of gateways, such as [SandboxGateway()]")
-    named = {gateway.profile.name: gateway for gateway in gateways}
-    if len(named) != len(gateways):
-        raise ConfigError("two gateways have one name; give each its own: name=...")
-    if named.keys() & {"free", "external"}:
-        raise ConfigError("a gateway cannot be called free or external: those names are taken")
-    if len({gateway.profile.livemode for gateway in gateways}) > 1:
-        raise ConfigError("live and test gateways cannot stand in one store")
-    for gateway in gateways:
-        if settings.checkout_ttl > gateway.profile.key_ttl - KEY_MARGIN:
-            raise ConfigError(
-                f"checkout_ttl is too long for {gateway.profile.name}'s idempotency keys: at most "
-                f"{gateway.profile.key_ttl - KEY_MARGIN}"
-            )
-        if settings.checkout_ttl < gateway.profile.shortest_checkout:
-            raise ConfigError(
-                f"checkout_ttl is too short for {gateway.profile.name}: it takes checkouts of "
-                f"{gateway.profile.shortest_checkout} or more"
-            )
-    return named
-
-
-def _refuse_two_taxes(gateways: Mapping[str, PaymentGateway], tax: TaxCalculator) -> None:
-    asked = getattr(tax, "calculate", None)
-    if isinstance(tax, type) or not inspect.iscoroutinefunction(asked):
-        raise ConfigError("tax is a TaxCalculator, such as FixedRates({...})")
-    taxing = [name for name, one in gateways.items() if Cap.TAX in one.profile.capabilities]
-    if taxing and not isinstance(tax, NoTax):
-        raise ConfigError(
-            f"{', '.join(taxing)} works out tax by itself: give no TaxCalculator beside it, or"
-            " switch the gateway's tax off; together they would be charged twice"
-        )
-
-
-def _refuse_transport(backend: BlobBackend, settings: Settings) -> None:
-    able = getattr(backend, "capabilities", None)
-    if not isinstance(able, Capabilities):
-        raise ConfigError("files is a URL such as file://./shop-files, or a BlobBackend")
-    if settings.transport == "redirect" and not able.presign:
-        raise ConfigError("transport='redirect' needs files in a bucket: s3://bucket/prefix")
-    if settings.transport == "accel" and not (able.local_path and settings.accel_prefix):
-        raise ConfigError("transport='accel' needs files in a local folder, and accel_prefix")
-
-
-def _refuse_hooks(
-    scanner: Scanner | None, personalisers: Mapping[str, Personaliser] | None
-) -> None:
-    if scanner is not None and not (_blocks(scanner, "scan") and isinstance(scanner, Scanner)):
-        raise ConfigError("a scanner has a method scan(blob), which is no coroutine")
-    for name, one in (personalisers or {}).items():
-        if not _RECIPE.fullmatch(name):
-            raise ConfigError("a recipe is called by up to 40 of a-z 0-9 _ -, such as stamp-1")
-        if not (isinstance(one, Personaliser) and _blocks(one, "build")):
-            raise ConfigError("a personaliser has a method build(source, purchase), no coroutine")
-
-
-def _blocks(hook: object, method: str) -> bool:
-    return not inspect.iscoroutinefunction(getattr(hook, method, None))
-
-
-def make_shop(
-    database: Database,
-    files: str | BlobBackend,
-    gateways: Sequence[PaymentGateway],
-    secret: str | Sequence[str],
-    settings: Settings | None,
-    tax: TaxCalculator | None = None,
-    scanner: Scanner | None = None,
-    personalisers: Mapping[str, Personaliser] | None = None,
-) -> Shop:
-    """Wire a shop; if that fails, the database is let go.
-
-    Raises:
-        ConfigError: a folder, secret or gateway that cannot be used.
-    """
-    try:
-        _refuse_hooks(scanner, personalisers)
-        decided = _checked(settings)
-        named = _by_name(gateways, decided)
-        calculator = tax or NoTax()
-        _refuse_two_taxes(named, calculator)
-        secrets = Secrets(secret)
-        backend = open_backend(files) if isinstance(files, str | os.PathLike) else files
-        _refuse_transport(backend, decided)
-        means = Means(backend, named, secrets, decided, calculator, scanner, personalisers)
-        return Shop(database, means)
-    except BaseException:
-        database.drop()
-        raise
-
-
-def _checked(settings: object) -> Settings:
-    if settings is None:
-        return Settings()
-    if not isinstance(settings, Settings):
-        raise ConfigError("settings is Settings(...)")
-    return settings

@@ -7,6 +7,7 @@ from digistore.database.database import Database
 from digistore.database.hosts import AwaitedHost, BlockingHost, Host
 from digistore.database.joined import JoinedDatabase, SharedDatabase, may_be_joined
 from digistore.database.lanes import AnyRow
+from digistore.database.replica import ReplicaDatabase
 from digistore.database.sqlite import prepare_sqlite
 from digistore.database.statements import Call, Prepared, Statement, changing, inserting
 from digistore.database.transaction import Reader, Record, Transaction
@@ -22,6 +23,7 @@ __all__ = [
     "Prepared",
     "Reader",
     "Record",
+    "ReplicaDatabase",
     "SharedDatabase",
     "Statement",
     "Transaction",

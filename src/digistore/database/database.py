@@ -56,6 +56,24 @@ class Database:
         return cls(open_url(url, schema, awaited=awaited), clock)
 
     @classmethod
+    def open_replica(
+        cls,
+        place: str | Engine | AsyncEngine,
+        clock: Clock,
+        *,
+        schema: str | None = None,
+        awaited: bool = False,
+    ) -> Database:
+        """Open a read replica at a URL, by connections that refuse to write, or use an engine.
+
+        Raises:
+            ConfigError: it cannot be opened, or its settings cannot be relied on.
+        """
+        if isinstance(place, str):
+            return cls(open_url(place, schema, awaited=awaited, read_only=True), clock)
+        return cls(use_engine(place), clock)
+
+    @classmethod
     def over(cls, engine: Engine | AsyncEngine, clock: Clock) -> Database:
         """Use a host's *engine*, without changing it.
 
@@ -90,6 +108,18 @@ class Database:
     def joined(self) -> bool:
         """Whether the transaction is a host's: then nothing in it may wait for others."""
         return False
+
+    @property
+    def read_only(self) -> bool:
+        """Whether it is a replica, which nothing can be written to."""
+        return False
+
+    def refuse_stale(self, what: str) -> None:
+        """Refuse a decision on access, where what is read may lag behind.
+
+        Raises:
+            StaleRead: it may.
+        """
 
     def refuse_inside(self, what: str) -> None:
         """Refuse *what*, where the transaction is a host's.

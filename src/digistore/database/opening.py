@@ -49,8 +49,10 @@ def read_url(url: str) -> URL:
     return parsed
 
 
-def open_url(url: str, schema: str | None, *, awaited: bool) -> Source:
+def open_url(url: str, schema: str | None, *, awaited: bool, read_only: bool = False) -> Source:
     """Open the database at *url*, for a host's event loop where it is to be *awaited*.
+
+    Where it is to be *read_only*, the database itself refuses to write.
 
     SQLite always blocks: a call through an async driver costs 48 to 104 times a direct one.
 
@@ -61,13 +63,17 @@ def open_url(url: str, schema: str | None, *, awaited: bool) -> Source:
     if parsed.drivername in _SQLITE:
         if schema is not None:
             raise ConfigError("SQLite has no schemas: leave schema out")
+        if read_only:
+            return FileSource(sqlite.read_only(parsed))
         if sqlite.is_memory(parsed):
             return _memory(sqlite.open_writer(parsed), owned=True)
         return FileSource(parsed)
     backend = _postgresql(schema)
     if awaited:
-        return AwaitedSource(postgresql.open_async_engine(parsed, schema), backend, owned=True)
-    return _pool(postgresql.open_engine(parsed, schema), backend, owned=True)
+        engine = postgresql.open_async_engine(parsed, schema, read_only=read_only)
+        return AwaitedSource(engine, backend, owned=True)
+    blocking = postgresql.open_engine(parsed, schema, read_only=read_only)
+    return _pool(blocking, backend, owned=True)
 
 
 def use_engine(engine: Engine | AsyncEngine) -> Source:

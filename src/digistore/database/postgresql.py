@@ -32,6 +32,7 @@ SCHEMA_LOCK = 38_120_949_073_562
 _IDLE, _IN_ERROR, _UNKNOWN = 0, 3, 4  # libpq's transaction status: PQTRANS_...
 _REPLICATION_WAIT = "SyncRepWaitForLSN"  # the server's function; its words are translated
 _SEARCH_PATH = "search_path"
+_READ_ONLY = " -c default_transaction_read_only=on"
 _HEARD: WeakKeyDictionary[Any, list[str]] = WeakKeyDictionary()
 
 _FAULTS = {
@@ -190,9 +191,9 @@ def check_server(driver: Any) -> None:  # noqa: ANN401  psycopg's
     _notices(driver)
 
 
-def open_engine(url: URL, schema: str | None) -> Engine:
+def open_engine(url: URL, schema: str | None, *, read_only: bool = False) -> Engine:
     """Make an engine of our own; it connects when it is first used."""
-    return create_engine(url, **_settings(url, schema))
+    return create_engine(url, **_settings(url, schema, read_only=read_only))
 
 
 def open_unpooled(url: URL, schema: str | None) -> Engine:
@@ -202,24 +203,24 @@ def open_unpooled(url: URL, schema: str | None) -> Engine:
     return create_engine(url.set(drivername="postgresql+psycopg"), poolclass=NullPool, **settings)
 
 
-def open_async_engine(url: URL, schema: str | None) -> AsyncEngine:
+def open_async_engine(url: URL, schema: str | None, *, read_only: bool = False) -> AsyncEngine:
     """Make one for a host's event loop."""
     try:
         from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415  needs greenlet
 
-        return create_async_engine(url, **_settings(url, schema))
+        return create_async_engine(url, **_settings(url, schema, read_only=read_only))
     except ImportError as error:
         raise ConfigError(
             "AsyncStore on PostgreSQL needs greenlet: pip install 'digistore[async]'"
         ) from error
 
 
-def _settings(url: URL, schema: str | None) -> dict[str, Any]:
+def _settings(url: URL, schema: str | None, *, read_only: bool = False) -> dict[str, Any]:
     given: dict[str, Any] = (
         {"connect_timeout": CONNECT_TIMEOUT} if "connect_timeout" not in url.query else {}
     )
     if "options" not in url.query:
-        given["options"] = _options(schema)
+        given["options"] = _options(schema) + (_READ_ONLY if read_only else "")
     elif schema is not None:
         raise ConfigError("give schema, or options with a search_path in the URL, not both")
     return {

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -139,6 +139,22 @@ def is_memory(url: URL) -> bool:
     """Say whether *url* names a database in memory."""
     name = (url.database or "").removeprefix("file:")
     return name in {"", ":memory:"} or url.query.get("mode") == "memory" or "mode=memory" in name
+
+
+def read_only(url: URL) -> URL:
+    """Return *url* so that SQLite itself refuses to make or change the file.
+
+    Raises:
+        ConfigError: there is no such file, or it is in memory.
+    """
+    path = file_of(url) or ""
+    if not Path(path).is_file():
+        raise ConfigError(f"there is no database at {path or 'an empty path'}")
+    return URL.create(
+        url.drivername,
+        database=f"file:{quote(str(Path(path).resolve()))}",
+        query={"mode": "ro", "uri": "true"},
+    )
 
 
 def open_writer(url: URL) -> Engine:

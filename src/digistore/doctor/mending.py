@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from digistore.gateways import DisputeState
 from digistore.orders.kinds import Kind, Outcome
 from digistore.payments.book import Book, DisputeFacts, PaymentFacts, RefundFacts
 from digistore.payments.models import ActionKind, Disposition, PaymentState, RefundStatus
@@ -15,6 +14,7 @@ from digistore.payments.rules.judge import ASKS
 _ODD: Final = {**ASKS, Disposition.DUPLICATE: ActionKind.DUPLICATE}
 _UNDER_WAY: Final = frozenset({RefundStatus.REQUESTED, RefundStatus.UNKNOWN, RefundStatus.PENDING})
 _STANDBY: Final = frozenset({ActionKind.STANDBY_PAID, ActionKind.GIFT_STANDBY})
+_FOUGHT: Final = frozenset({"warning", "open"})
 _NOT_FINAL: Final = frozenset({"creating", "unknown", "open", "pending"})
 
 
@@ -113,7 +113,7 @@ def _look_again(book: Book) -> None:
             if attempt.state in _NOT_FINAL or attempt.checkout_id in pending:
                 attempt.next_check_at = attempt.next_check_at or book.now
     waiting = [r for r in book.refunds if r.state in {RefundStatus.UNKNOWN, RefundStatus.PENDING}]
-    fought = [d for d in book.disputes if d.state in {DisputeState.WARNING, DisputeState.OPEN}]
+    fought = [d for d in book.disputes if d.state in _FOUGHT]
     reversals: list[RefundFacts | DisputeFacts] = [*waiting, *fought]
     for one in reversals:
         if not any(one.payment_id == a.payment_id or one.id == a.subject for a in open_actions):

@@ -228,6 +228,7 @@ class AsyncDownloads:
             A plan that is dropped, as by an await that is cancelled, counts as nothing sent: what
             it held is given back by the next download, ``run_due`` or ``close`` of this store.
         """
+        self._database.refuse_stale("downloads.plan")
         return await self._serving.plan(token, request)
 
     async def finish(self, plan: DownloadPlan, sent: int) -> None:
@@ -289,6 +290,7 @@ class AsyncDownloads:
 
         It never raises for anything that a client can send.
         """
+        self._database.refuse_stale("downloads.check_link")
         try:
             found = await self._opener.open(token)
         except Refused as refusal:

@@ -59,7 +59,11 @@ class AsyncEntitlements:
 
         The answer is truthy if access is live; it carries the reason, the purchase and the
         latest release. Unknown ids have no access.
+
+        Raises:
+            StaleRead: asked of a replica that is not for this.
         """
+        self._database.refuse_stale("entitlements.check")
         user_id = await self._users.id_of(user)
         return await access.check(self._database, user_id, catalog_rows.ref_of(product))
 
@@ -70,7 +74,9 @@ class AsyncEntitlements:
 
         Raises:
             Invalid: more than 10,000 products.
+            StaleRead: asked of a replica that is not for this.
         """
+        self._database.refuse_stale("entitlements.check_many")
         user_id = await self._users.id_of(user)
         wanted = catalog_rows.refs_of(products)
         if len(wanted) > MOST_CHECKED:

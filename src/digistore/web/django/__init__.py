@@ -12,10 +12,11 @@ from digistore.clock import Clock, utc_now
 from digistore.downloads import Personaliser
 from digistore.files import BlobBackend, Scanner
 from digistore.gateways import PaymentGateway
+from digistore.making import make_shop
 from digistore.orders.tax import TaxCalculator
 from digistore.settings import Settings
-from digistore.store import Store, over
-from digistore.wiring import make_shop
+from digistore.showing import over
+from digistore.store import Store
 
 
 def store(

@@ -1,19 +1,18 @@
-"""The wiring: two stores, one implementation, no rules."""
+"""The store without an event loop: the wiring of one implementation, and no rules."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from digistore.analytics import Analytics
-from digistore.blocking import in_thread, offload, run
+from digistore.blocking import run
 from digistore.catalog import Catalog
 from digistore.clock import Clock, utc_now
-from digistore.database import AwaitedHost, BlockingHost, Database
+from digistore.database import BlockingHost, Database
 from digistore.doctor import DoctorReport
 from digistore.downloads import Downloads, Personaliser
 from digistore.entitlements import Entitlements
@@ -21,30 +20,25 @@ from digistore.errors import ConfigError
 from digistore.events import Event
 from digistore.files import BlobBackend, Files, Scanner
 from digistore.gateways import PaymentGateway
+from digistore.making import make_shop
 from digistore.orders import Orders
 from digistore.orders.tax import TaxCalculator
 from digistore.outbox import Handler
 from digistore.payments import Payments
 from digistore.settings import Settings
 from digistore.short_urls import ShortUrls
-from digistore.showing import around_of, shown
+from digistore.showing import Views, around_of, over
 from digistore.support import Support
 from digistore.users import Users
-from digistore.wiring import DueReport, Shop, make_shop
+from digistore.wiring import DueReport, Shop
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
-    from sqlalchemy.ext.asyncio import (
-        AsyncConnection,
-        AsyncEngine,
-        AsyncSession,
-        async_scoped_session,
-    )
+    from sqlalchemy.ext.asyncio import AsyncEngine
     from sqlalchemy.orm import Session, scoped_session
 
 
 E = TypeVar("E", bound=Event)
-A = TypeVar("A", bound="Store | AsyncStore")
 
 
 class Store:
@@ -61,11 +55,13 @@ class Store:
         tax: TaxCalculator | None = None,
         scanner: Scanner | None = None,
         personalisers: Mapping[str, Personaliser] | None = None,
+        replica: str | Engine | AsyncEngine | None = None,
         clock: Clock = utc_now,
     ) -> None:
         """Use the host's *engine*: its pool, or of SQLite its file or the memory it shares.
 
         digistore opens the file itself, with its own settings, and changes nothing of the host's.
+        The other arguments are those of :meth:`open`.
 
         Raises:
             ConfigError: an engine, folder, secret or gateway that cannot be used.
@@ -80,6 +76,7 @@ class Store:
                 tax,
                 scanner,
                 personalisers,
+                replica,
             )
         )
 
@@ -96,6 +93,7 @@ class Store:
         scanner: Scanner | None = None,
         personalisers: Mapping[str, Personaliser] | None = None,
         schema: str | None = None,
+        replica: str | Engine | AsyncEngine | None = None,
         clock: Clock = utc_now,
     ) -> Self:
         """Open a store.
@@ -112,6 +110,8 @@ class Store:
             scanner: who looks at files before they are sold; by default nobody.
             personalisers: who makes a file of each buyer's own, by the name of the recipe.
             schema: the PostgreSQL schema that has the tables; ``migrate`` makes it.
+            replica: a read replica of the same database, for :meth:`replica`: its URL, which is
+                opened so that it refuses to write, or the host's engine.
             clock: returns the time in UTC.
 
         Raises:
@@ -128,6 +128,8 @@ class Store:
                 tax,
                 scanner,
                 personalisers,
+                replica,
+                schema,
             ),
         )
 
@@ -135,6 +137,7 @@ class Store:
         if shop.database.awaited:
             raise ConfigError("Store takes a blocking engine; AsyncStore takes an AsyncEngine")
         self._shop = shop
+        self._views: Views[Self] = Views(shop)
         self._around = around = around_of(shop.database)
         self.users = Users(shop.users, around)
         self.files = Files(shop.files, around)
@@ -208,6 +211,23 @@ class Store:
         """
         return over(type(self), self._shop.inside(BlockingHost(host)))
 
+    def replica(self, *, stale_access: bool = False) -> Self:
+        """Return the same store over its read replica, to ask what may be a little old.
+
+        Whatever would write, call a payment provider or store a file raises ``ReadOnlyReplica``,
+        before anything is sent. It needs no closing: the store closes it.
+
+        Args:
+            stale_access: let it decide on access, too. A buyer who has just paid may be refused,
+                and one whose money went back may be let in, until the replica has caught up.
+
+        Raises:
+            ConfigError: the store was opened without one.
+            StaleRead: from ``entitlements.check``, ``check_many`` and whatever else decides on
+                access, unless *stale_access*.
+        """
+        return self._views.of(type(self), stale_access=stale_access)
+
     def on(self, kind: type[E], handler: Handler[E], *, name: str) -> None:
         """Let *handler* take events of *kind*, after the commit, at least once, by ``run_due``.
 
@@ -244,177 +264,3 @@ class Store:
     ) -> None:
         """Close the store."""
         self.close()
-
-
-class AsyncStore:
-    """The same shop for hosts with an event loop: ``await`` each operation."""
-
-    def __init__(
-        self,
-        engine: Engine | AsyncEngine,
-        *,
-        files: str | BlobBackend,
-        gateways: Sequence[PaymentGateway],
-        secret: str | Sequence[str],
-        settings: Settings | None = None,
-        tax: TaxCalculator | None = None,
-        scanner: Scanner | None = None,
-        personalisers: Mapping[str, Personaliser] | None = None,
-        clock: Clock = utc_now,
-    ) -> None:
-        """Use the host's *engine*, as :class:`Store` does; an ``AsyncEngine`` is awaited.
-
-        Raises:
-            ConfigError: an engine, folder, secret or gateway that cannot be used.
-        """
-        self._begin(
-            make_shop(
-                Database.over(engine, clock),
-                files,
-                gateways,
-                secret,
-                settings,
-                tax,
-                scanner,
-                personalisers,
-            )
-        )
-
-    @classmethod
-    def open(
-        cls,
-        url: str,
-        *,
-        files: str | BlobBackend,
-        gateways: Sequence[PaymentGateway],
-        secret: str | Sequence[str],
-        settings: Settings | None = None,
-        tax: TaxCalculator | None = None,
-        scanner: Scanner | None = None,
-        personalisers: Mapping[str, Personaliser] | None = None,
-        schema: str | None = None,
-        clock: Clock = utc_now,
-    ) -> Self:
-        """Open a store; the arguments are those of :meth:`Store.open`.
-
-        Raises:
-            ConfigError: a database, folder, secret or gateway that cannot be used.
-        """
-        return over(
-            cls,
-            make_shop(
-                Database.open(url, clock, schema=schema, awaited=True),
-                files,
-                gateways,
-                secret,
-                settings,
-                tax,
-                scanner,
-                personalisers,
-            ),
-        )
-
-    def _begin(self, shop: Shop) -> None:
-        self._closed = False
-        self._shop = shop
-        self._pool, show = shown(shop.database)
-        self._whole = show(shop)
-        self.users = show(shop.users)
-        self.files = show(shop.files)
-        self.catalog = show(shop.catalog)
-        self.orders = show(shop.orders)
-        self.entitlements = show(shop.entitlements)
-        self.payments = show(shop.payments)
-        self.support = show(shop.support)
-        self.downloads = show(shop.downloads)
-        self.short_urls = show(shop.short_urls)
-        self.analytics = show(shop.analytics)
-
-    async def migrate(self) -> None:
-        """Bring the schema up to date; it is whole or unchanged, and may be run again."""
-        await self._whole.migrate()
-
-    async def check_schema(self) -> None:
-        """Compare the schema with what this version needs.
-
-        Raises:
-            ConfigError: they differ; the message names both and the command to run.
-        """
-        await self._whole.check_schema()
-
-    async def doctor(
-        self,
-        *,
-        repair: bool = False,
-        after: str | None = None,
-        limit: int | None = None,
-        within: timedelta | None = None,
-    ) -> DoctorReport:
-        """Check every promise that can be checked, whole or in parts: see :meth:`Store.doctor`.
-
-        Raises:
-            Invalid, Busy: as :meth:`Store.doctor` says.
-        """
-        return await self._whole.examine(repair=repair, after=after, limit=limit, within=within)
-
-    def using(self, host: AsyncConnection | AsyncSession | async_scoped_session[Any]) -> Self:
-        """Return the same store inside the host's open transaction: see :meth:`Store.using`.
-
-        Args:
-            host: an async connection or session of SQLAlchemy, of psycopg or aiosqlite; as all that
-                one connection does, operations are awaited one after the other.
-
-        Raises:
-            ConfigError, TransactionFailed: as :meth:`Store.using` says.
-        """
-        return over(type(self), self._shop.inside(AwaitedHost(host)))
-
-    def on(self, kind: type[E], handler: Handler[E], *, name: str) -> None:
-        """Let *handler*, async or not, take events of *kind*: see :meth:`Store.on`.
-
-        An async handler runs on the loop that awaits ``run_due``, a blocking one in a thread.
-
-        Raises:
-            Invalid: not an event type, or a name that has this type already.
-        """
-        self._shop.database.refuse_inside("on")
-        self._shop.outbox.on(kind, handler, name)
-
-    async def run_due(self, limit: int = 100) -> DueReport:
-        """Do one bounded round of all that must happen by itself: see :meth:`Store.run_due`."""
-        return await self._whole.run_due(limit)
-
-    async def close(self) -> None:
-        """Let go of connections and threads; closed, it stays closed."""
-        if not self._closed:
-            self._closed = True
-            if self._pool is None:
-                await self._whole.close()
-                return
-            # What has begun ends before its database is closed; it may need the loop for that.
-            await offload(self._pool.shutdown)
-            last = ThreadPoolExecutor(1)
-            try:
-                await in_thread(self._shop, last).close()
-            finally:
-                last.shutdown(wait=False)
-
-    async def __aenter__(self) -> Self:
-        """Close the store at the end of an ``async with`` block."""
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the store."""
-        await self.close()
-
-
-def over(kind: type[A], shop: Shop) -> A:
-    """Return a store over a *shop* that is wired."""
-    store = kind.__new__(kind)
-    store._begin(shop)  # noqa: SLF001  its own
-    return store
