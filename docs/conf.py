@@ -46,6 +46,7 @@ SHARED = {
     "digistore.orders.receipts.texts": "The words of a receipt",
     "digistore.orders.tax": "Tax",
     "digistore.store": "Opening a store",
+    "digistore.doctor.models": "What the doctor finds",
     "digistore.settings": "Settings",
     "digistore.money": "Money",
     "digistore.events": "Events",

@@ -20,7 +20,9 @@ def database() -> Iterator[str]:
         yield url
 
 
-PAGES_THAT_RUN = ["embed", "migrate", "postgresql", "receipts", "refund", "run-due", "transactions"]
+PAGES_THAT_RUN = [
+    *("doctor", "embed", "migrate", "postgresql", "receipts", "refund", "run-due", "transactions")
+]
 
 
 @pytest.mark.parametrize("page", PAGES_THAT_RUN)

@@ -61,6 +61,20 @@ class Pair:
         """Return when *count* commits wait for the standby."""
         wait_for(self.primary, f"{_WAITING} HAVING count(*) >= {count}")
 
+    def hold_back(self) -> None:
+        """Let the standby receive what happens, and not show it yet."""
+        with _engine(self.standby).connect() as connection:
+            connection.exec_driver_sql("SELECT pg_wal_replay_pause()")
+        wait_for(self.standby, "SELECT 1 WHERE pg_get_wal_replay_pause_state() = 'paused'")
+
+    def catch_up(self) -> None:
+        """Let the standby show all that it has received."""
+        with _engine(self.standby).connect() as connection:
+            connection.exec_driver_sql("SELECT pg_wal_replay_resume()")
+        wait_for(
+            self.standby, "SELECT 1 WHERE pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()"
+        )
+
     def kill_primary(self) -> None:
         """End every process of the primary at once, as a power cut would."""
         postmaster = int((self.primary.home / "data" / "postmaster.pid").read_text().split()[0])
