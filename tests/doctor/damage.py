@@ -16,7 +16,7 @@ from tests.doctor.plant import plant
 WRITTEN = {table.name: set(columns) for table, columns in PROJECTIONS.items()}  # type: ignore[attr-defined]
 WRITTEN["digistore_orders"] |= {"version"}
 WRITTEN["digistore_provider_events"] = {"next_check_at"}
-GROWING = {table.name for table in ADDED} | {"digistore_audit"}  # type: ignore[attr-defined]
+GROWING = {table.name for table in ADDED} | {"digistore_audit"}
 WHOLE = {"digistore_day_figures", "digistore_holdings"}
 
 _SET = {

@@ -174,7 +174,7 @@ def test_a_statement_that_takes_too_long_is_cut_smaller_then_named(
         return Step(["it"], None)
 
     slow = Statement("I2", "slow", "Slow.", "SELECT 'x' AS subject FROM pg_sleep(10)")
-    steady = Walk("I1", "cut", "Cut.", lambda *_: None)  # type: ignore[arg-type,return-value]
+    steady = Walk("I1", "cut", "Cut.", lambda *_: None)  # type: ignore[arg-type]
     monkeypatch.setattr(Walk, "step", lambda _, *given: cut(*given))
     found = Parts(database_of(store), [steady, slow], None)  # type: ignore[arg-type]
     part = run(found.look(None, 10, None, repair=False))

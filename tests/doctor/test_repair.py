@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -81,13 +83,13 @@ def test_what_facts_contradict_is_left_to_a_person(
 ) -> None:
     with damaged(told, tmp_path, planted) as store:
         with connection_to(store) as connection:
-            before = list(connection.connection.iterdump())  # type: ignore[attr-defined]
+            before = list(connection.connection.iterdump())
         report = store.doctor(repair=True)
         assert report.repaired == ()
         assert not report.healthy
         assert Remedy.REPAIR not in {one.remedy for one in report.findings}
         with connection_to(store) as connection:
-            assert list(connection.connection.iterdump()) == before  # type: ignore[attr-defined]
+            assert list(connection.connection.iterdump()) == before
 
 
 def test_all_of_it_is_rebuilt_at_once(
@@ -125,12 +127,12 @@ def test_a_repair_asks_what_was_never_asked(told: Told, tmp_path: Path) -> None:
 def test_a_sound_shop_is_left_as_it_is(told: Told, tmp_path: Path) -> None:
     with damaged(told, tmp_path, Plant("", "", ())) as store:
         with connection_to(store) as connection:
-            before = list(connection.connection.iterdump())  # type: ignore[attr-defined]
+            before = list(connection.connection.iterdump())
         report = store.doctor(repair=True)
         assert (report.findings, report.repaired, report.next) == ((), (), None)
         assert report.checked == store.doctor().checked
         with connection_to(store) as connection:
-            assert list(connection.connection.iterdump()) == before  # type: ignore[attr-defined]
+            assert list(connection.connection.iterdump()) == before
 
 
 def test_a_repair_loses_nothing_that_is_settled_meanwhile(race: Race) -> None:
@@ -150,13 +152,16 @@ def test_a_repair_loses_nothing_that_is_settled_meanwhile(race: Race) -> None:
         told = (race.sandbox.pay(again), race.sandbox.dashboard_refund(bought))
         race.at_once(
             lambda store: store.doctor(repair=True),
-            lambda store, one=told[0]: store.payments.handle_webhook("sandbox", *one),
-            lambda store, one=told[1]: store.payments.handle_webhook("sandbox", *one),
+            *(partial(_hear, signed=one) for one in told),
         )
         assert race.store.doctor(repair=True).findings == ()
         states = shop.rows("SELECT order_id, state FROM digistore_purchased_products")
         ended = {(bought.order.id, "revoked"), (again.order.id, "live")}
         assert {one for one in states if one[0] in {bought.order.id, again.order.id}} == ended
+
+
+def _hear(store: Store, signed: tuple[bytes, dict[str, str]]) -> Any:
+    return store.payments.handle_webhook("sandbox", *signed)
 
 
 _REVOKED = (
