@@ -24,7 +24,7 @@ KEYS = 400
 WHY = {
     "check": "the answer carries the purchase and the release, each a validated model",
     "awaited": "SQLAlchemy's pool lends the connection through its own coroutines",
-    "many of 20": "each of the 500 names is looked at, and answered by name",
+    "many of 20": "each of the 500 names is looked at, and what is owned carries validated models",
     "many of 1000": "the answers to the 500 that are owned carry two validated models each",
     "page": "80 models are made of 20 rows, with JSON to read; the floor leaves rows as they are",
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, TypeAlias, TypeVar, get_args
 
@@ -18,6 +18,7 @@ from pydantic import (
     ConfigDict,
     JsonValue,
     StringConstraints,
+    TypeAdapter,
     ValidationError,
 )
 from pydantic_core import PydanticCustomError
@@ -67,6 +68,12 @@ class Given(BaseModel):
 
 
 M = TypeVar("M", bound=BaseModel)
+
+
+def maker(model: type[M]) -> Callable[[Mapping[str, object]], M]:
+    """Return what makes a *model* of its values as calling it does, in less of the time."""
+    make: Callable[[Mapping[str, object]], M] = TypeAdapter(model).validator.validate_python
+    return make
 
 
 def checked(model: type[M], **values: object) -> M:

@@ -31,7 +31,7 @@ from digistore.clock import from_micros
 from digistore.database import Prepared, Record
 from digistore.database.sets import among, as_list
 from digistore.errors import AlreadyExists, Invalid, NotFound
-from digistore.fields import Input, Line, SmallMetadata, Text, Title
+from digistore.fields import Input, Line, SmallMetadata, Text, Title, maker
 from digistore.files import ScanResult
 from digistore.ids import id_text
 from digistore.money import Money
@@ -58,6 +58,7 @@ _NAMES = (
     "created_at",
     "updated_at",
 )
+_make = maker(Product)
 HOT = tuple(products.c[name] for name in _NAMES)  # what hot statements read of a product
 _SHELVES = Prepared(
     select(product_categories.c.product_id, product_categories.c.category_id).where(
@@ -194,7 +195,7 @@ def product_of(hot: Sequence[Any], shelves: Sequence[str]) -> Product:
 
 def _product(row: Record, shelves: Sequence[str]) -> Product:
     copied = ("id", "slug", "seller_id", "title", "summary", "description", "status")
-    return Product.model_validate(
+    return _make(
         {name: row[name] for name in copied}
         | {
             "price": _price_of(row),

@@ -15,7 +15,7 @@ from digistore.entitlements.facts import AccessState
 from digistore.entitlements.models import Access, LatestRelease, PurchasedProduct
 from digistore.entitlements.rules import refusal
 from digistore.entitlements.tables import purchased_products
-from digistore.ids import OrderId, OrderLineId, ProductId, PurchasedProductId, ReleaseId, UserId
+from digistore.fields import maker
 
 if TYPE_CHECKING:
     from digistore.database import Database
@@ -50,6 +50,7 @@ _OWNED = Prepared(_GRANTS.where(_OF_USER).limit(bindparam("most")))
 _AMONG = Prepared(_GRANTS.where(_OF_USER, purchased_products.c.product_id.in_(each_of("products"))))
 _NONE = Access(granted=False, reason="not_purchased")
 _LIVE = AccessState.LIVE.value
+_purchase, _latest = maker(PurchasedProduct), maker(LatestRelease)
 
 
 async def check(database: Database, user_id: str, product_id: str) -> Access:
@@ -84,18 +85,22 @@ def _access(rows: Sequence[Any]) -> Access:
 
 
 def _granted(live: Sequence[Any]) -> Access:
-    purchase = PurchasedProduct(
-        id=PurchasedProductId(live[0]),
-        product_id=ProductId(live[1]),
-        user_id=UserId(live[2]),
-        order_id=OrderId(live[3]),
-        order_line_id=OrderLineId(live[4]),
-        acquired_at=from_micros(live[5]),
-        state=AccessState.LIVE,
-    )
     latest = None
     if live[7] is not None:
-        latest = LatestRelease(
-            id=ReleaseId(live[7]), version=live[8], published_at=from_micros(live[9])
-        )
-    return Access(granted=True, reason="live", purchase=purchase, latest=latest)
+        latest = _latest({"id": live[7], "version": live[8], "published_at": from_micros(live[9])})
+    return Access(granted=True, reason="live", purchase=purchase_of(live), latest=latest)
+
+
+def purchase_of(live: Sequence[Any]) -> PurchasedProduct:
+    """Make a live purchase of what a hot statement read first."""
+    return _purchase(
+        {
+            "id": live[0],
+            "product_id": live[1],
+            "user_id": live[2],
+            "order_id": live[3],
+            "order_line_id": live[4],
+            "acquired_at": from_micros(live[5]),
+            "state": AccessState.LIVE,
+        }
+    )

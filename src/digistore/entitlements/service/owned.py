@@ -13,10 +13,10 @@ from digistore.catalog.service import products as catalog_rows
 from digistore.catalog.tables import products, releases
 from digistore.clock import from_micros
 from digistore.database import Prepared
-from digistore.entitlements.facts import AccessState
-from digistore.entitlements.models import LatestRelease, OwnedProduct, PurchasedProduct
+from digistore.entitlements.models import LatestRelease, OwnedProduct
+from digistore.entitlements.service.access import purchase_of
 from digistore.entitlements.tables import purchased_products
-from digistore.ids import OrderId, OrderLineId, ProductId, PurchasedProductId, ReleaseId, UserId
+from digistore.fields import maker
 from digistore.orders.tables import orders
 from digistore.paging import decode_cursor
 
@@ -36,6 +36,7 @@ _PURCHASE = (
     releases.c.number,
     releases.c.published_at,
 )
+_item, _latest = maker(OwnedProduct), maker(LatestRelease)
 _PLACE = (purchased_products.c.acquired_at, purchased_products.c.id)
 
 
@@ -85,27 +86,15 @@ async def page(
 def _owned(row: Sequence[Any], shelves: Mapping[str, Sequence[str]]) -> OwnedProduct:
     latest, seen = None, row[6]
     if row[8] is not None:
-        latest = LatestRelease(
-            id=ReleaseId(row[8]), version=row[9], published_at=from_micros(row[10])
-        )
-    return OwnedProduct(
-        purchase=_purchase(row),
-        product=_product(row, shelves),
-        latest=latest,
-        updated_since_download=seen is not None and latest is not None and seen != latest.id,
-        metadata=json.loads(row[7]),
-    )
-
-
-def _purchase(row: Sequence[Any]) -> PurchasedProduct:
-    return PurchasedProduct(
-        id=PurchasedProductId(row[0]),
-        product_id=ProductId(row[1]),
-        user_id=UserId(row[2]),
-        order_id=OrderId(row[3]),
-        order_line_id=OrderLineId(row[4]),
-        acquired_at=from_micros(row[5]),
-        state=AccessState.LIVE,
+        latest = _latest({"id": row[8], "version": row[9], "published_at": from_micros(row[10])})
+    return _item(
+        {
+            "purchase": purchase_of(row),
+            "product": _product(row, shelves),
+            "latest": latest,
+            "updated_since_download": seen is not None and latest is not None and seen != row[8],
+            "metadata": json.loads(row[7]),
+        }
     )
 
 
