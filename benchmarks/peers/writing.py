@@ -89,4 +89,5 @@ def markdown(known: dict[str, Any]) -> str:
             rows.append((letter, line["ratio"][1], f"| {' | '.join(cells)} |"))
     dates = sorted({measured["about"]["date"] for measured in known.values()})
     text = "\n".join(row for _, _, row in sorted(rows))
-    return f"{HEAD}{text}\n{TAIL}\nMeasured {', '.join(dates)}.\n"
+    load = max(measured["about"]["load"] for measured in known.values())
+    return f"{HEAD}{text}\n{TAIL}\nMeasured {', '.join(dates)}, at a load of {load} at most.\n"
