@@ -220,6 +220,18 @@ def mutation(session: nox.Session) -> None:
 
 
 @nox.session
+def removals(session: nox.Session) -> None:
+    """Take away each constraint and guard, alone and in pairs, and see who notices: 15 minutes.
+
+    ``-- guards discount`` takes away the guards with that in their name.
+    """
+    install(session, "test", editable=True)
+    session.run(
+        "python", "-m", "tests.mutation.removals", *session.posargs, env=where_tests_write()
+    )
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """Play a whole purchase, with no keys and no services."""
     install(session)

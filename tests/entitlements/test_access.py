@@ -128,3 +128,18 @@ def rebuilt(shop: Shop) -> int:
         assert (derived.writes, derived.changes) == ([], [])
         purchases += len(held)
     return purchases
+
+
+def test_I17_a_fact_is_kept_once_whatever_comes_after_it(shop: Shop) -> None:
+    book = shop.product()
+    checkout = shop.buy(book)
+    shop.store.payments.refund(shop.seller, checkout.order, amount=usd("1"), reason="x")
+    shop.deliver(shop.sandbox.open_dispute(checkout))
+    shop.deliver(shop.sandbox.close_dispute(checkout, "won"))
+    kept = shop.rows("SELECT kind, state FROM digistore_entitlement_facts ORDER BY sequence")
+    assert kept == [
+        ("payment", "succeeded"),
+        ("refund", "succeeded"),
+        ("dispute", "open"),
+        ("dispute", "won"),
+    ]

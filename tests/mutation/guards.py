@@ -52,8 +52,8 @@ GUARDS: Final = (
         "answers = iter(await tx.batch([one for group in groups for one in group]))",
         "told = await tx.batch([one for group in groups[1:] for one in group])\n"
         "        answers = iter([*await tx.batch(locks), *told])",
-        RACES,
-        "two_payments_of_one_order and PostgreSQL and stores",
+        SETTLING,
+        "D4_what_is_stored and PostgreSQL",
     ),
     Guard(
         "a holding is locked before its facts are read",
@@ -232,8 +232,8 @@ PAIRS: Final = (
             "what is stored is read under the lock",
             "digistore_payments_one_covering_payment",
         ),
-        RACES,
-        "two_payments_of_one_order and PostgreSQL and stores",
+        SETTLING,
+        "D4_what_is_stored and PostgreSQL",
     ),
     Pair(
         "one payment opens once, however often it is told",
@@ -250,8 +250,8 @@ PAIRS: Final = (
     Pair(
         "a fact is kept once",
         ("a fact is heard once", "digistore_entitlement_facts_a_fact_is_kept_once"),
-        SETTLING,
-        "SQLite-Store",
+        "tests/entitlements/test_access.py",
+        "I17 and SQLite-Store",
     ),
     Pair(
         "an event is told once",

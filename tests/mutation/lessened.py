@@ -103,10 +103,9 @@ def let_in(shops: Shops, without: Sequence[str]) -> list[str]:
     with lessened(shops.story, [*without, *triggers(shops.story)]) as story:
         for bad in bad_rows():
             try:
-                held = is_refused(story, bad)
+                found += [] if is_refused(story, bad) else [bad.says]
             except sqlite3.OperationalError:
-                held = False
-            found += [] if held else [bad.says]
+                found.append(bad.says)
     return found
 
 

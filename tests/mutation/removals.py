@@ -114,7 +114,7 @@ def who_notices(
     if done.returncode not in {0, 1}:
         sys.exit(f"pytest ended with {done.returncode}: {done.stdout}{done.stderr}")
     told = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return [line.rpartition("::")[2].partition(" - ")[0] for line in told]
+    return sorted({line.rpartition("::")[2].partition(" - ")[0] for line in told})
 
 
 def try_guards(wanted: str) -> int:

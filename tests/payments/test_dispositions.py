@@ -13,6 +13,8 @@ from digistore.blocking import run
 from digistore.errors import GatewayUnavailable, InvalidTransition, NotRefundable
 from digistore.gateways import CheckoutLine, CheckoutRequest
 from digistore.orders import Checkout
+from digistore.orders.writes import lock_order
+from digistore.payments.book import Book
 from tests.conftest import RETURN, Shop
 from tests.payments.asking import (
     access,
@@ -26,6 +28,7 @@ from tests.payments.asking import (
     usd,
     waiting,
 )
+from tests.payments.rules.books import a_payment
 
 NewShop = Callable[..., Shop]
 
@@ -370,3 +373,29 @@ def test_a_bank_may_want_money_back_that_has_no_order(shop: Shop) -> None:
         shop.store.payments.resolve(shop.operator, found, choice="refund", reason="x")
     decide(shop, "orphan", "keep")
     assert waiting(shop) == []
+
+
+@pytest.mark.parametrize("kind_of_store", ["PostgreSQL-Store", "PostgreSQL-AsyncStore"])
+def test_D4_what_is_stored_is_read_once_the_order_is_locked(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bank transfer is recorded just before the lock; what was read earlier is old by then."""
+    checkout = shop.checkout(shop.product())
+    told = shop.sandbox.pay(checkout)
+    inner = getattr(shop.store, "_target", shop.store)._shop.payments
+    once = [checkout.order.id]
+
+    def received(book: Book) -> None:
+        terms: dict[str, Any] = {"gateway": "external", "account": "bank_transfer", "ref": "7"}
+        terms |= {"id": book.new_id("pay"), "order_id": checkout.order.id, "checkout_id": None}
+        book.payments.append(a_payment(**terms, created_at=book.now, received_at=book.now))
+
+    async def overtaken(tx: Any, order_id: str) -> Any:
+        if once:
+            await inner._settle.apply(once.pop(), None, received, "system", "record")
+        return await lock_order(tx, order_id)
+
+    monkeypatch.setattr("digistore.payments.service.settle.lock_order", overtaken)
+    assert shop.deliver(told).status == 200
+    rows = shop.rows("SELECT gateway, disposition FROM digistore_payments ORDER BY gateway")
+    assert rows == [("external", "covering"), ("sandbox", "duplicate")]

@@ -147,8 +147,8 @@ def test_tax_that_went_back_with_another_part_is_gone() -> None:
 @pytest.mark.parametrize("state", list(RefundStatus))
 def test_only_what_counts_is_taken_from_a_line(state: RefundStatus) -> None:
     book, line = a_taxed_line()
-    part = {"lines": {"lin_1": 1000}, "taxes": {"lin_1": 100}}
-    book.refunds.append(a_refund(1000, state=state, **part))
+    part = a_refund(1000, state=state, lines={"lin_1": 1000}, taxes={"lin_1": 100})
+    book.refunds.append(part)
     for states in (HOLDS, MONEY_IS_BACK):
         counts = state in states
         left, tax = (1900, 400) if counts else (2900, 500)
