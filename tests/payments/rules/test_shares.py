@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ def a_redemption(state: str) -> RedemptionFacts:
 def test_a_discount_is_used_by_the_payment_and_free_again_once_none_can_come(
     state: str, end: str, live: int
 ) -> None:
-    ended = {f"{end}_at": LATER} if end in ENDS else {}
+    ended: dict[str, Any] = {f"{end}_at": LATER} if end in ENDS else {}
     entries = (a_payment(cover_key=1),) if end == "paid" else ()
     book = a_book(*entries, an_attempt(live_key=live or None), order=an_order(**ended))
     book.redemption = a_redemption(state)

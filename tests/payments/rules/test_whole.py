@@ -271,7 +271,8 @@ def test_lines_are_shown_whole() -> None:
 
 @pytest.mark.parametrize("field", ["expired_at", "canceled_at"])
 def test_that_nothing_was_paid_is_told_whole(field: str) -> None:
-    book = a_book(order=an_order(**{field: LATER}))
+    ended: dict[str, Any] = {field: LATER}
+    book = a_book(order=an_order(**ended))
     derive(book)
     state = field.removesuffix("_at")
     assert causes(book) == [Cause("lin_1", "ord_1", "order", state, amount=0, at=NOON)]
