@@ -114,8 +114,8 @@ async def ask_now(tx: Transaction, order_id: str, every: timedelta) -> AnyRow | 
             payment_attempts.c.order_id == order_id,
             payment_attempts.c.live_key == 1,
             payment_attempts.c.checkout_id.is_not(None),
-            # Ahead of now it was asked by a clock that has been put back.
-            or_(asked_at.is_(None), asked_at <= tx.now - every, asked_at > tx.now),
+            # So far ahead it was asked by a clock that has been put back.
+            or_(asked_at.is_(None), asked_at <= tx.now - every, asked_at > tx.now + every),
         )
         .values(fetched_at=tx.now)
         .returning(payment_attempts)
