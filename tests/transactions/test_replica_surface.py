@@ -71,7 +71,7 @@ DECIDES = {  # on access: only where the host takes an old answer
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     """A world whose replica is its own memory, so that whatever was written would show."""
-    with World.in_colour("Store") as made:
+    with World.of_kind("SQLite-Store") as made:
         found: Any = made
         found.nobody, found.system = None, SYSTEM
         found.code = made.store.users.start_claim("new@example.com")
