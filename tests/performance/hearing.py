@@ -44,7 +44,7 @@ def hearing(store: Any) -> Iterator[list[str]]:
         driver = getattr(connection, "driver_connection", connection)
         _LISTEN[database.engine.dialect.name](driver, said)
 
-    _forget(store, source)  # only connections made from now on are listened to
+    forget(store, source)  # only connections made from now on are listened to
     for engine in engines:
         event.listen(engine, "connect", listen)
     try:
@@ -52,10 +52,11 @@ def hearing(store: Any) -> Iterator[list[str]]:
     finally:
         for engine in engines:
             event.remove(engine, "connect", listen)
-        _forget(store, source)
+        forget(store, source)
 
 
-def _forget(store: Any, source: Source) -> None:
+def forget(store: Any, source: Source) -> None:
+    """Let go of the connections of *store*."""
     if isinstance(source, FileSource):
         source._readers.close()
     awaited = getattr(store, "_run", run)  # on its own loop, where it has one

@@ -24,6 +24,12 @@ def plan_of(store: Any, statement: str) -> str:
         return _PLANS[connection.dialect.name](connection, statement)
 
 
+def cost_of(store: Any, statement: str) -> float:
+    """Return what PostgreSQL expects a statement to cost, where reading a page is 1 or 4."""
+    with connection_to(store) as connection:
+        return float(_explained(connection, statement)["Plan"]["Total Cost"])
+
+
 def _sqlite_plan(connection: Any, said: str) -> str:
     rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {said}")
     return "\n".join(row[3] for row in rows)

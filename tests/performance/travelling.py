@@ -12,7 +12,7 @@ from psycopg import pq
 from sqlalchemy import event
 
 from tests.past import database_of
-from tests.performance.hearing import _forget
+from tests.performance.hearing import forget
 
 _PARSED = re.compile(r'F\t\d+\tParse\t "(\w*)" "(\w+)')
 _ASKED = re.compile(r'F\t\d+\tQuery\t "(\w+)')
@@ -34,7 +34,7 @@ def trips(store: Any) -> Iterator[list[list[str]]]:
                 driver.set_trace_flags(pq.Trace.SUPPRESS_TIMESTAMPS)
                 traced[driver.backend_pid] = driver
 
-        _forget(store, database._source)  # what these connections have prepared is not in the log
+        forget(store, database._source)  # what these connections have prepared is not in the log
         event.listen(database.engine, "checkout", listen)
         try:
             yield went

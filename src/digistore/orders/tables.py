@@ -143,7 +143,8 @@ payment_attempts = Table(
     Column("fetched_at", Moment),
     Column("created_at", Moment, nullable=False),
     UniqueConstraint("key", name="one_attempt_per_key"),
-    UniqueConstraint("gateway", "livemode", "account", "checkout_id", name="one_checkout"),
+    # The checkout first: it tells attempts apart, and messages are looked up by it.
+    UniqueConstraint("checkout_id", "gateway", "livemode", "account", name="one_checkout"),
     UniqueConstraint("order_id", "live_key", name="one_live_attempt"),
     one_of(
         "state",

@@ -788,10 +788,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("digistore_payment_attempts_pk")),
         sa.UniqueConstraint("key", name=op.f("digistore_payment_attempts_one_attempt_per_key")),
         sa.UniqueConstraint(
+            "checkout_id",
             "gateway",
             "livemode",
             "account",
-            "checkout_id",
             name=op.f("digistore_payment_attempts_one_checkout"),
         ),
         sa.UniqueConstraint(
