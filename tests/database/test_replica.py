@@ -178,7 +178,7 @@ def test_an_engine_must_be_of_the_store_s_colour(template: Path) -> None:
         with pytest.raises(ConfigError, match="must block"):
             AsyncStore(create_engine(url, poolclass=NullPool), replica=engine, **given)
         async with AsyncStore(engine, replica=engine, **given) as store:
-            with pytest.raises(ConfigError, match="no tables"):
+            with pytest.raises(ConfigError, match="lacks tables"):
                 await store.replica().catalog.find(None)
         await engine.dispose()
 

@@ -15,10 +15,11 @@ from sqlalchemy import Insert, Select, Update, select, tuple_
 
 from digistore.audit import Change, record
 from digistore.audit.tables import audit
-from digistore.database import Call, Statement, changing
+from digistore.database import Call, Statement
 from digistore.doctor.mending import Contradiction, check_sound, mend
 from digistore.doctor.walks import is_itself
 from digistore.entitlements.facts import AccessState, FactKind
+from digistore.entitlements.holding import set_live_key
 from digistore.entitlements.tables import purchased_products
 from digistore.orders.kinds import Cause, Heard, Kind
 from digistore.orders.rules import LINE_SNAPSHOT
@@ -195,18 +196,14 @@ def _refuse_facts(statements: Iterable[Statement]) -> None:
         raise Contradiction
 
 
-_SET_KEY = changing(purchased_products, ("live_key", "version"))
-
-
 def _has_wrong_key(row: AnyRow) -> bool:
     return bool((row.state == AccessState.LIVE) != (row.live_key == 1))
 
 
 def _key(row: AnyRow) -> tuple[Call, Change]:
-    live = row.state == AccessState.LIVE
     version = row.version + 1
     return (
-        _SET_KEY.given(id_=row.id, live_key=1 if live else None, version=version),
+        set_live_key(row.id, live=row.state == AccessState.LIVE, version=version),
         Change("purchase", row.id, version, {"state": row.state}),
     )
 

@@ -7,7 +7,7 @@ from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, bindparam, text, update
+from sqlalchemy import Text, bindparam, text
 from sqlalchemy.exc import IntegrityError
 
 from digistore.analytics import Period
@@ -17,7 +17,7 @@ from digistore.doctor.mending import Contradiction
 from digistore.doctor.rebuilding import Rebuild
 from digistore.doctor.remedies import BOOKS, FIGURES, MESSAGES, WITNESSES
 from digistore.errors import NotFound
-from digistore.payments.tables import provider_events
+from digistore.payments.writing import look_at
 
 if TYPE_CHECKING:
     from digistore.database import Database, Transaction
@@ -114,9 +114,4 @@ class Repairs:
 
 async def _look_at(tx: Transaction, event_id: str) -> None:
     """Let a message that was not worked be looked at."""
-    await tx.rows(
-        update(provider_events)
-        .where(provider_events.c.id == event_id, provider_events.c.status == "received")
-        .where(provider_events.c.next_check_at.is_(None))
-        .values(next_check_at=tx.now)
-    )
+    await tx.rows(look_at(event_id, tx.now))

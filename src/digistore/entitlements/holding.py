@@ -264,6 +264,12 @@ def _write(grant: StoredGrant, state: AccessState, moment: Moment) -> Call:
     )
 
 
+def set_live_key(grant_id: str, *, live: bool, version: int) -> Call:
+    """Return the statement that has a grant take the place that its state gives it, or leave it."""
+    changed = changing(purchased_products, ("live_key", "version"))
+    return changed.given(id_=grant_id, live_key=1 if live else None, version=version)
+
+
 def _event(grant: StoredGrant, state: AccessState, moment: Moment) -> Event | None:
     restored = grant.state in {AccessState.SUSPENDED, AccessState.REVOKED}
     kind = {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, bindparam, delete
+from sqlalchemy import Table, Update, bindparam, delete, update
 
 from digistore.database import Call, Prepared, Statement, changing, inserting
 from digistore.orders.discounts.redeeming import give_back, set_redemption, take_again
@@ -27,6 +28,7 @@ from digistore.payments.tables import (
     disputes,
     payment_actions,
     payments,
+    provider_events,
     refund_lines,
     refunds,
 )
@@ -56,6 +58,16 @@ _TAKE = inserting(dispute_lines, ("dispute_id", "order_line_id"))
 def differences(book: Book) -> list[Statement]:
     """Return the statements that store what has changed, in the order that constraints need."""
     return [statement for entry in book.changed() for statement in _store(entry, book.was(entry))]
+
+
+def look_at(event_id: str, at: datetime) -> Update:
+    """Return the statement that lets a message be looked at which was not worked, nor ever will."""
+    return (
+        update(provider_events)
+        .where(provider_events.c.id == event_id, provider_events.c.status == "received")
+        .where(provider_events.c.next_check_at.is_(None))
+        .values(next_check_at=at)
+    )
 
 
 def _store(entry: Any, stored: Any) -> list[Statement]:  # noqa: ANN401  an entry
