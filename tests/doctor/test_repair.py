@@ -92,6 +92,7 @@ def test_what_facts_contradict_is_left_to_a_person(
             assert list(connection.connection.iterdump()) == before
 
 
+@pytest.mark.parametrize("kind_of_store", ["PostgreSQL-AsyncStore"])
 def test_all_of_it_is_rebuilt_at_once(
     open_store: OpenStore, sandbox: SandboxGateway, clock: FrozenClock
 ) -> None:

@@ -19,7 +19,7 @@ from digistore.database import Call, Statement
 from digistore.doctor.mending import Contradiction, check_sound, mend
 from digistore.doctor.walks import is_itself
 from digistore.entitlements.facts import AccessState, FactKind
-from digistore.entitlements.holding import set_live_key
+from digistore.entitlements.holding import lock, set_live_key
 from digistore.entitlements.tables import purchased_products
 from digistore.orders.kinds import Cause, Heard, Kind
 from digistore.orders.rules import LINE_SNAPSHOT
@@ -33,6 +33,7 @@ from digistore.payments.service.telling import events_of
 from digistore.payments.tables import disputes, payment_actions, payments, refunds
 from digistore.payments.writing import differences
 from digistore.support.tables import support_requests
+from digistore.users.reads import stands_for
 
 if TYPE_CHECKING:
     from digistore.database import AnyRow, Reader, Transaction
@@ -91,16 +92,19 @@ class Rebuild(Settle):
             draft = await self._draft(tx, None, payment_id)
             if not draft.statements:
                 raise NothingNew
-            await record(tx, ACTOR, CAUSE, await _write(tx, draft))
+            changes = await _write(tx, draft)
+            await _check_chains(tx, changes)
+            await record(tx, ACTOR, CAUSE, changes)
             return
         together = sorted(await _neighbours(tx, order_id))
         locked = {one: await lock_order(tx, one) for one in together}
+        await _lock_holdings(tx, together)
         drafts = [await self._draft(tx, one, None) for one in together]
         if not all(draft.neighbours <= locked.keys() for draft in drafts):
             raise Moved
         if not any(draft.statements for draft in drafts):
             raise NothingNew
-        changes: list[Change] = []
+        changes = []
         for one in together:  # each sees what the one before it has written
             draft = await self._draft(tx, one, None)
             changes += await _write(tx, draft)
@@ -116,15 +120,22 @@ class Rebuild(Settle):
             Contradiction: facts are among it, or they contradict each other.
         """
         try:
-            _, book, rows = await self._ask(tx, [], order_id, payment_id, ACTOR)
-            if order_id is not None:
-                await _check_snapshot(tx, order_id)
-            check_sound(book)
-            derive(book)
-            await _check_told(tx, book)
-            heard = self._hear(book, rows)
-        except ValueError as error:  # a word that nobody knows
-            raise Contradiction from error
+            draft = await self._derived(tx, order_id, payment_id)
+        except (ValueError, TypeError, LookupError, OverflowError) as error:
+            raise Contradiction from error  # a word that nobody knows, or a row that is gone
+        _refuse_facts(draft.statements)
+        return draft
+
+    async def _derived(
+        self, tx: Transaction, order_id: str | None, payment_id: str | None
+    ) -> _Draft:
+        _, book, rows = await self._ask(tx, [], order_id, payment_id, ACTOR)
+        if order_id is not None:
+            await _check_snapshot(tx, order_id)
+        check_sound(book)
+        derive(book)
+        await _check_told(tx, book)
+        heard = self._hear(book, rows)
         outcomes = {line: outcome for told in heard for line, outcome in told.outcomes.items()}
         take_outcomes(book, outcomes, refund_duplicates=False)  # a repair moves nobody's money
         mend(book, [action for told in heard for action in told.actions])
@@ -132,9 +143,7 @@ class Rebuild(Settle):
         grants = rows[Kind.PRODUCT][1] if Kind.PRODUCT in rows else ()
         moved = {change.entity_id for told in heard for change in told.changes}
         keys = [_key(row) for row in grants if row.id not in moved and _has_wrong_key(row)]
-        draft = _Draft(book, heard, keys, frozenset(row.order_id for row in grants))
-        _refuse_facts(draft.statements)
-        return draft
+        return _Draft(book, heard, keys, frozenset(row.order_id for row in grants))
 
     def _hear(self, book: Book, rows: Mapping[Kind, Sequence[Sequence[Any]]]) -> list[Heard]:
         lines = sold_lines(book)
@@ -216,6 +225,15 @@ async def _neighbours(reader: Reader, order_id: str) -> set[str]:
         select(theirs.c.order_id).join(mine, same).where(mine.c.order_id == order_id).distinct()
     )
     return {order_id, *(row.order_id for row in rows)}
+
+
+async def _lock_holdings(tx: Transaction, order_ids: Sequence[str]) -> None:
+    """Lock those of all orders at once, as each of them would lock its own: ascending."""
+    holder = stands_for(order_lines.c.beneficiary_id).label("holder_id")
+    lines = select(holder, order_lines.c.product_id).where(order_lines.c.order_id.in_(order_ids))
+    pairs = {(row.holder_id, row.product_id) for row in await tx.rows(lines)}
+    if pairs:
+        await tx.rows(lock(pairs))
 
 
 async def _check_snapshot(reader: Reader, order_id: str) -> None:

@@ -17,6 +17,7 @@ from digistore.doctor.mending import Contradiction
 from digistore.doctor.rebuilding import Rebuild
 from digistore.doctor.remedies import BOOKS, FIGURES, MESSAGES, WITNESSES
 from digistore.errors import NotFound
+from digistore.payments.service.settle import Moved
 from digistore.payments.writing import look_at
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Repairs:
         for check, subject in named:
             try:
                 await self._one(check, subject, done)
-            except (Contradiction, NotFound, IntegrityError):
+            except (Contradiction, Moved, NotFound, IntegrityError):
                 continue  # it is found again, and then it is a person's
 
     async def _one(

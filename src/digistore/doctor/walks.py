@@ -62,10 +62,15 @@ async def changed_projections(reader: Reader, at: Place | None) -> Step:
 def _by_holding(
     pairs: Sequence[tuple[str, str]], grants: Sequence[AnyRow], facts: Sequence[AnyRow]
 ) -> Iterator[tuple[Sequence[AnyRow], Sequence[AnyRow]]]:
-    for pair in pairs:
-        held = [row for row in grants if (row.user_id, row.product_id) == pair]
-        ids = {row.id for row in held}
-        yield held, [row for row in facts if row.grant_id in ids]
+    told: dict[str, list[AnyRow]] = {row.id: [] for row in grants}
+    for row in facts:  # of a purchase whose order is gone there is no grant
+        told.setdefault(row.grant_id, []).append(row)
+    held: dict[tuple[str, str], list[AnyRow]] = {pair: [] for pair in pairs}
+    for row in grants:
+        held[row.user_id, row.product_id].append(row)
+    for rows in held.values():
+        # Of one holding they stand in ledger order: whose turn it is follows from that.
+        yield rows, sorted((f for row in rows for f in told[row.id]), key=lambda f: f.sequence)
 
 
 def _moved(rows: Sequence[AnyRow], facts: Sequence[AnyRow]) -> list[str]:
