@@ -10,7 +10,9 @@ from sqlalchemy import Connection, select, text
 
 from digistore.database.types import metadata
 from digistore.doctor.rebuilding import ADDED, PROJECTIONS
-from tests.doctor.plant import plant
+from tests.conftest import Shop
+from tests.doctor.plant import BY_NAME, plant
+from tests.past import connection_to
 
 # Beside what a rebuild may write: locks, rows of closed days, and when a message is looked at.
 WRITTEN = {table.name: set(columns) for table, columns in PROJECTIONS.items()}  # type: ignore[attr-defined]
@@ -191,3 +193,25 @@ CONTRADICTED = (
     ),
     plant("buyer", "", _LINE.format("buyer_id = :seller", "paid")),
 )
+
+
+def assert_damage_is_rebuilt(shop: Shop, ids: Mapping[str, Any]) -> None:
+    """Spoil a shop in many ways at once, and let it be repaired."""
+    together = PROJECTED[:-APART]
+    with connection_to(shop.store) as connection:
+        for planted in together:
+            damage(connection, planted.statements, ids)
+        damage(connection, [WITH_THEM], ids)
+        connection.commit()
+        before = facts(connection)
+    report = shop.store.doctor(repair=True)
+    assert report.findings == ()
+    mended = {BY_NAME[planted.check].invariant for planted in together}
+    assert mended <= {one.invariant for one in report.repaired}
+    assert shop.store.doctor().findings == ()
+    with connection_to(shop.store) as connection:
+        assert_no_fact_was_written(before, facts(connection))
+    # Who lost access by damage has it again, and is told so.
+    restored = f"type = 'AccessRestored' AND subject = '{ids['paid_purchase']}'"
+    assert shop.count("events", restored) == 1
+    assert shop.count("audit", "cause = 'repair' AND entity = 'purchase'") > 0

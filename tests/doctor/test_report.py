@@ -17,6 +17,7 @@ from digistore.doctor.service import MOST
 from digistore.gateways.sandbox import SandboxGateway
 from digistore.testing import FrozenClock
 from tests.conftest import SECRET, OpenStore, Shop
+from tests.doctor.damage import assert_damage_is_rebuilt
 from tests.doctor.plant import Told, copy_of, examine, found_by, write
 from tests.doctor.story import Licence, tell
 
@@ -31,11 +32,12 @@ def test_whatever_happens_in_a_shop_nothing_is_found(
     open_store: OpenStore, sandbox: SandboxGateway, clock: FrozenClock
 ) -> None:
     shop = Shop(open_store(personalisers={"licence-1": Licence()}), sandbox, clock)
-    tell(shop)
+    ids = tell(shop)
     report = shop.store.doctor()
     assert report.findings == ()
     assert report.healthy
     assert {*report.checked} == PROVED
+    assert_damage_is_rebuilt(shop, ids)  # here, as a story takes long to tell
 
 
 def test_an_empty_shop_is_healthy_and_gives_no_sign(store: Store) -> None:
