@@ -177,7 +177,9 @@ def report(tables: Sequence[Table], about: dict[str, Any]) -> tuple[str, str]:
     goals, growth = reached(tables), grown(tables)
     parts = [
         HEAD,
+        "<!-- about -->\n",
         "".join(f"- {name}: {value}\n" for name, value in about.items()),
+        "<!-- end of about -->\n",
         f"Void tables, from which nothing may be quoted: {'; '.join(void) or 'none'}.\n",
         GOALS,
         _goals(goals),
