@@ -48,17 +48,15 @@ class Mutant(NamedTuple):
 PARTS = (
     Part("money", ("money.py",), ("tests/test_money.py",)),
     Part("rules", ("payments/rules/*.py",), ("tests/payments/rules",)),
+    Part("settle", ("payments/book.py",), ("tests/payments/rules",)),
     Part(
         "settle",
-        ("payments/service/settle.py", "payments/book.py", "payments/writing.py"),
+        ("payments/service/settle.py", "payments/writing.py"),
         (
             "tests/payments/test_dispositions.py",
             "tests/payments/test_disputes.py",
             "tests/payments/test_refunds.py",
-            "tests/payments/test_recorded.py",
-            "tests/payments/test_actions.py",
             "tests/payments/test_assigning.py",
-            "tests/payments/test_regressions.py",
             "tests/payments/test_webhooks.py",
         ),
     ),

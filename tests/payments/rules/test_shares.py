@@ -140,6 +140,7 @@ def test_tax_that_went_back_with_another_part_is_gone() -> None:
     book, line = a_taxed_line()
     before = a_refund(1000, lines={"lin_1": 1000, "lin_2": 1}, taxes={"lin_1": 450, "lin_2": 9})
     book.refunds += [before, a_refund(100, "ref_2")]
+    assert tax_in(book, line, usd(1900)) == 50  # the second one had none
     assert tax_in(book, line, usd(950)) == 25
     book.refunds[0].taxes["lin_1"] = 500
     assert tax_in(book, line, usd(950)) == 0
@@ -180,6 +181,21 @@ def test_a_refund_goes_by_what_is_back_and_not_by_what_is_asked_for() -> None:
     held = a_refund(2900, "ref_3")
     spread_refund(book, held, [line])
     assert (held.lines, held.taxes) == ({"lin_1": 900}, {"lin_1": 200})
+
+
+def test_what_a_gateway_tells_outranks_what_was_only_asked_for() -> None:
+    asked = a_refund(
+        2000,
+        "ref_2",
+        ref=None,
+        state=RefundStatus.REQUESTED,
+        lines={"lin_1": 2000},
+        origin="store",
+        key="rf:1",
+    )
+    told = a_refund(2900)
+    a_paid_book(told, asked)
+    assert told.lines == {"lin_1": 2900}
 
 
 # Which lines a refund is of, where that was not said.

@@ -25,7 +25,7 @@ from digistore.payments.rules.derive import (
     sold_lines,
     take_outcomes,
 )
-from digistore.payments.rules.judge import ASKS, give
+from digistore.payments.rules.judge import ASKS, give, judge_all
 from digistore.payments.rules.merge import DISPUTE_CHECK, PENDING_CHECK, merge
 from digistore.settings import AccessPolicy, Effect
 from tests.payments.rules.books import (
@@ -168,6 +168,15 @@ def test_a_verdict_is_asked_about_by_its_payment(verdict: Disposition, kind: Act
     assert book.actions == [asked(kind, "pay_py_1")]
 
 
+@pytest.mark.parametrize("asked_for", [2999, 3000])
+def test_what_was_asked_for_at_the_gateway_is_what_must_come(asked_for: int) -> None:
+    payment = a_payment(3000, asked=asked_for)
+    book = a_book(payment, an_attempt(3000))
+    judge_all(book)
+    enough = asked_for == 3000
+    assert payment.disposition is (Disposition.COVERING if enough else Disposition.UNDERPAID)
+
+
 def test_a_surplus_is_asked_about_by_its_payment() -> None:
     payment = a_payment(2901)
     book = a_book(payment, an_attempt())
@@ -224,9 +233,11 @@ def test_a_line_that_keeps_its_money_does_not_hide_the_next() -> None:
 
 def test_a_refund_that_begins_by_itself_is_written_whole() -> None:
     paid = a_payment(disposition=Disposition.DUPLICATE, **THERE)
-    book = a_book(paid, an_attempt(**THERE))
+    before = a_refund(100, origin="store", key="rf:1", state=RefundStatus.FAILED, **THERE)
+    book = a_book(paid, before, an_attempt(**THERE))
     return_duplicates(book, refund_duplicates=True)
     assert book.refunds == [
+        before,
         RefundFacts(
             id="ref_new1",
             payment_id="pay_py_1",
@@ -241,7 +252,7 @@ def test_a_refund_that_begins_by_itself_is_written_whole() -> None:
             assigned=True,
             next_check_at=NOON,
             **THERE,
-        )
+        ),
     ]
 
 
