@@ -20,8 +20,6 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from mutmut.mutation.file_mutation import mutate_file_contents
-
 ROOT = Path(__file__).parents[2]
 EXPLAINED = Path(__file__).with_name("equivalent.txt")
 NEEDED: Final = 95
@@ -101,6 +99,10 @@ def mutate(part: Part, folder: Path) -> list[tuple[Mutant, bool]]:
 
 def _plant(path: Path, module: str) -> dict[str, Mutant]:
     """Put all mutants of a module beside its functions; return those that are more than words."""
+    from mutmut.mutation.file_mutation import (  # noqa: PLC0415  only this session has it
+        mutate_file_contents,
+    )
+
     planted = mutate_file_contents(str(path), path.read_text(encoding="utf-8"))
     path.write_text(planted.code, encoding="utf-8")
     functions = _functions(planted.code)

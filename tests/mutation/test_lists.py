@@ -8,6 +8,7 @@ import pytest
 
 from digistore.database.types import metadata
 from tests.mutation.guards import GUARDS, PAIRS, Guard, Pair
+from tests.mutation.mutants import PARTS, explained
 from tests.mutation.removals import PACKAGE, ROOT, SCHEMA, less
 
 GUARD_NAMES = {guard.name for guard in GUARDS}
@@ -47,3 +48,19 @@ def test_the_schema_is_made_of_what_is_left_out_by_turns() -> None:
     text = (PACKAGE / SCHEMA).read_text(encoding="utf-8")
     made = set(re.findall(r'op\.f\("(digistore_\w+)"\)', text))
     assert made >= CONSTRAINTS
+
+
+def test_every_module_of_rules_is_changed() -> None:
+    decides = {*PACKAGE.rglob("rules.py"), *PACKAGE.rglob("rules/*.py")}
+    changed = {path for part in PARTS for module in part.modules for path in PACKAGE.glob(module)}
+    assert changed >= decides | {PACKAGE / "money.py", PACKAGE / "payments/service/settle.py"}
+    assert all(all_there(" ".join(part.tests)) for part in PARTS)
+
+
+def test_what_is_equivalent_is_explained_and_still_there() -> None:
+    for mutant, reason in explained().items():
+        module, _, function = mutant.function.partition(":")
+        text = (PACKAGE / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
+        assert f"def {function.rpartition('.')[2]}(" in text
+        assert mutant.right != mutant.wrong
+        assert reason.endswith(".")
