@@ -68,6 +68,13 @@ def test_a_payment_is_taken_in_whole() -> None:
     ]
 
 
+@pytest.mark.parametrize("state", ["pending", "paid"])
+def test_what_has_no_name_is_no_payment(state: str) -> None:
+    book = a_book(an_attempt())
+    merge(book, told(state, payment_id=None), 1)
+    assert book.payments == []
+
+
 @pytest.mark.parametrize(("total", "asked"), [(usd(3000), 3000), (None, 2900)])
 def test_what_was_asked_is_the_total_or_else_what_was_captured(total: object, asked: int) -> None:
     book = a_book(an_attempt())
