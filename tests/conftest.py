@@ -22,7 +22,7 @@ from digistore.settings import Settings
 from digistore.testing import FrozenClock, check_invariants
 from digistore.users import User
 from tests import compiled
-from tests.extent import WHOLE, extent, is_one_in
+from tests.extent import PART, WHOLE, extent, is_one_in
 from tests.past import connection_to
 from tests.postgres import VARIABLE, Wiped, postgres, process
 from tests.races import KINDS, Race, points, racing, table
@@ -59,7 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Play every second test on PostgreSQL as well, or one in as many as a mark says."""
+    """Play every test on PostgreSQL as well, or one in as many as a mark says."""
     kept: list[pytest.Item] = []
     left: list[pytest.Item] = []
     for item in items:
@@ -72,7 +72,7 @@ def _is_played(item: pytest.Item) -> bool:
     said = item.get_closest_marker("on_postgresql")
     if "PostgreSQL-" not in item.name or (said is None and "AsyncStore" not in item.name):
         return True
-    many = extent(said.kwargs["one_in"] if said else 2, 1)
+    many = extent(said.kwargs["one_in"] if said else 1 + PART, 1)
     return many != 0 and is_one_in(many, item.nodeid)
 
 

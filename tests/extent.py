@@ -8,7 +8,9 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-WHOLE: Final = os.environ.get("DIGISTORE_TESTS") == "whole"
+_CHOSEN: Final = os.environ.get("DIGISTORE_TESTS")
+WHOLE: Final = _CHOSEN == "whole"
+PART: Final = _CHOSEN == "part"  # where minutes count: half of the tests on one database alone
 
 
 def extent(part: T, whole: T) -> T:
