@@ -67,7 +67,16 @@ PARTS = (
     Part("rules", ("files/rules.py",), ("tests/files/test_rules.py",)),
     Part("rules", ("support/rules.py",), ("tests/support",)),
     Part("rules", ("analytics/rules.py",), ("tests/analytics/test_rules.py",)),
-    Part("rules", ("downloads/rules/*.py",), ("tests/downloads/rules",)),
+    Part(
+        "rules",
+        ("downloads/rules/*.py",),
+        (
+            "tests/downloads/rules",
+            "tests/downloads/test_links.py",
+            "tests/downloads/test_plan.py",
+            "tests/downloads/test_zip.py",
+        ),
+    ),
     Part("rules", ("short_urls/rules/*.py",), ("tests/short_urls",)),
 )
 
