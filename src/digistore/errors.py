@@ -62,9 +62,7 @@ class NotFound(DigistoreError, LookupError):
 
     def __init__(self, noun: str, ref: object = None, *, hint: str = "") -> None:
         """Name the *noun*; *ref* is what was asked for and is not part of the message."""
-        super().__init__(
-            f"no such {noun}, or none that you may see" + (f": {hint}" if hint else "")
-        )
+        super().__init__(f"no such {noun}, or none that you may see{hint and ': '}{hint}")
         self.noun = noun
         self.ref = ref
 
@@ -93,10 +91,8 @@ class PasswordRequired(Forbidden):
 
     def __init__(self, *, wrong: bool = False) -> None:
         """Say whether a wrong one was given."""
-        message = (
-            "this is not the password of the link" if wrong else "the link asks for a password"
-        )
-        super().__init__(message, reason=self.code)
+        told = "this is not the password of the link" if wrong else "the link asks for a password"
+        super().__init__(told, reason=self.code)
         self.wrong = wrong
 
 
@@ -141,7 +137,7 @@ class InvalidTransition(Conflict):
 
     def __init__(self, noun: str, now: str, new: str, hint: str = "") -> None:
         """Name the noun, its state now and the state that was asked for."""
-        super().__init__(f"{noun} is {now}; it cannot become {new}" + (f": {hint}" if hint else ""))
+        super().__init__(f"{noun} is {now}; it cannot become {new}{hint and ': '}{hint}")
         self.noun = noun
         self.now = now
         self.new = new
@@ -277,10 +273,7 @@ class GatewayError(DigistoreError):
 
 
 class GatewayUnavailable(GatewayError):
-    """No answer: what the gateway did is unknown until it is asked with the same key.
-
-    ``key_is_spent`` says that the same key can bring nothing else: then it is looked for instead.
-    """
+    """No answer: the same key asks what became of it, unless ``key_is_spent``: then look for it."""
 
     code: ClassVar[str] = "gateway_unavailable"
     key_is_spent: bool = False
@@ -336,9 +329,7 @@ class MalformedEvent(GatewayError):
 class Busy(DigistoreError):
     """Database or storage is busy or down; the same call may be repeated as it was.
 
-    With ``outcome_unknown`` the connection was lost in COMMIT, and whether all is done or nothing
-    could not be learned. What has a key, of yours or of its nature such as a message's id, may be
-    repeated all the same; of anything else look first, as it may be there already.
+    With ``outcome_unknown`` it may be done: repeat what has a key, or a message's id; else look.
     """
 
     code: ClassVar[str] = "busy"

@@ -67,7 +67,7 @@ KEYS = (
     ("order_lines", "buyer_id beneficiary_id product_id open_key"),
     ("orders", "buyer_id idempotency_key"),
     ("payment_actions", "kind subject"),
-    ("payment_attempts", "gateway livemode account checkout_id"),
+    ("payment_attempts", "checkout_id gateway livemode account"),
     ("payment_attempts", "key"),
     ("payment_attempts", "order_id live_key"),
     ("payments", "gateway livemode account ref"),

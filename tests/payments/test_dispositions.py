@@ -13,8 +13,8 @@ from digistore.blocking import run
 from digistore.errors import GatewayUnavailable, InvalidTransition, NotRefundable
 from digistore.gateways import CheckoutLine, CheckoutRequest
 from digistore.orders import Checkout
-from digistore.orders.writes import lock_order
 from digistore.payments.book import Book
+from digistore.payments.reading import read_told
 from tests.conftest import RETURN, Shop
 from tests.payments.asking import (
     access,
@@ -390,12 +390,13 @@ def test_D4_what_is_stored_is_read_once_the_order_is_locked(
         terms |= {"id": book.new_id("pay"), "order_id": checkout.order.id, "checkout_id": None}
         book.payments.append(a_payment(**terms, created_at=book.now, received_at=book.now))
 
-    async def overtaken(tx: Any, order_id: str) -> Any:
+    async def overtaken(*about: Any) -> Any:
+        found = await read_told(*about)
         if once:
             await inner._settle.apply(once.pop(), None, received, "system", "record")
-        return await lock_order(tx, order_id)
+        return found
 
-    monkeypatch.setattr("digistore.payments.service.settle.lock_order", overtaken)
+    monkeypatch.setattr("digistore.payments.service.settle.read_told", overtaken)
     assert shop.deliver(told).status == 200
     rows = shop.rows("SELECT gateway, disposition FROM digistore_payments ORDER BY gateway")
     assert rows == [("external", "covering"), ("sandbox", "duplicate")]

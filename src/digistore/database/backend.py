@@ -31,6 +31,13 @@ class Backend(Protocol):
     def errors(self) -> tuple[type[Exception], ...]:
         """What is raised by the driver, wrapped by SQLAlchemy or not."""
 
+    @property
+    def refusals(self) -> tuple[type[Exception], ...]:
+        """What is raised of these where a constraint refuses a row."""
+
+    def distrust(self, driver: Any) -> None:  # noqa: ANN401  whatever the driver calls a connection
+        """Reckon with what a pipeline has left behind that failed midway."""
+
     def fault(self, error: BaseException) -> Fault:
         """Say what one of `errors` means for the transaction."""
 

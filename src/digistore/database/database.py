@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Select, literal_column, select, union_all
+from sqlalchemy import union_all
 
 from digistore.blocking import offload
 from digistore.clock import Clock
+from digistore.database.attempt import Attempt
 from digistore.database.migrations import ONE_AT_A_TIME, upgrade
 from digistore.database.opening import open_url, use_engine
 from digistore.database.retry import ATTEMPTS, PATIENCE, Fault, pause
 from digistore.database.sources import AwaitedSource
 from digistore.database.statements import no_text
 from digistore.database.transaction import Reader, Transaction
-from digistore.database.types import metadata
 from digistore.errors import Busy, ConfigError
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from digistore.database.lanes import AnyRow, Lane, Params
     from digistore.database.sources import Source
     from digistore.database.statements import Call, Prepared, Statement
-    from digistore.database.transaction import Trace
 
 T = TypeVar("T")
 
@@ -137,6 +135,11 @@ class Database:
         """What the database may raise that is none of our own errors."""
         return self._backend.errors
 
+    @property
+    def refusals(self) -> tuple[type[Exception], ...]:
+        """What it raises where a constraint refuses a row."""
+        return self._backend.refusals
+
     async def transact(
         self, work: Callable[[Transaction], Awaitable[T]], *, patience: float | None = None
     ) -> T:
@@ -153,7 +156,7 @@ class Database:
             Busy: the database stayed locked, is full or cannot be written; ``outcome_unknown``
                 where a COMMIT got no answer and then nobody could be asked.
         """
-        attempt = _Attempt(work, self.clock(), patience)
+        attempt = Attempt(work, self.clock(), patience)
         begun, rivals = time.monotonic(), 0
         for number in range(1, ATTEMPTS + 1):
             try:
@@ -172,7 +175,7 @@ class Database:
             await offload(time.sleep, min(left, pause(kind, number)))
         raise AssertionError
 
-    async def _tried(self, attempt: _Attempt[T]) -> T:
+    async def _tried(self, attempt: Attempt[T]) -> T:
         """Try once more, unless it is done already."""
         if attempt.unknown and await self._done(attempt):
             return attempt.result
@@ -186,7 +189,7 @@ class Database:
                 return attempt.result
             raise
 
-    async def _done(self, attempt: _Attempt[Any]) -> bool:
+    async def _done(self, attempt: Attempt[Any]) -> bool:
         """Say whether a transaction whose COMMIT got no answer is done, and durably so."""
         asked = attempt.traces()
         if not asked:
@@ -196,7 +199,7 @@ class Database:
             return False
         # That COMMIT may have been cut while it waited for the standby; a later one waits for both.
         later = self._backend.later
-        await _Attempt(lambda tx: tx.say(later), attempt.now, None).run(self._source)
+        await Attempt(lambda tx: tx.say(later), attempt.now, None).run(self._source)
         return True
 
     async def read(self, work: Callable[[Reader], Awaitable[T]]) -> T:
@@ -270,12 +273,21 @@ class Database:
         raise error
 
     async def batch(self, statements: Sequence[Statement]) -> list[Sequence[AnyRow]]:
-        """Run several reading statements, in one round trip where that can be.
+        """Run several reading statements at one moment, in one round trip where that can be.
 
         Raises:
             Busy: the database stayed locked or cannot be read.
         """
-        return await self._reading(lambda lane: lane.batch(statements))
+
+        async def at_one_moment(lane: Lane) -> list[Sequence[AnyRow]]:
+            try:
+                said = await lane.batch([self._backend.begin_reading, *statements, "COMMIT"])
+            except BaseException:
+                await lane.roll_back()
+                raise
+            return said[1:-1]
+
+        return await self._reading(at_one_moment)
 
     async def whole(self, call: Callable[[Connection], T]) -> T:
         """Call what needs a blocking connection, to read."""
@@ -305,71 +317,6 @@ class Database:
     def drop(self) -> None:
         """Do so before a first use, where nothing can be awaited."""
         self._source.drop()
-
-
-class _Attempt(Generic[T]):
-    """A transaction that may have to be repeated, at its first time and with its first ids."""
-
-    result: T  # of the last time that the work was done
-
-    def __init__(
-        self,
-        work: Callable[[Transaction], Awaitable[T]],
-        now: datetime,
-        patience: float | None,
-    ) -> None:
-        self._work = work
-        self._patience = patience
-        self._ids: list[str] = []
-        self._left: list[Trace] = []
-        self.now = now
-        self.unknown = False  # whether a COMMIT has got no answer
-
-    def traces(self) -> list[Select[Any]]:
-        """Return statements of which one finds a row if the work is done."""
-        left = [trace() for trace in self._left]
-        if not self._ids:
-            return left
-        tables = [table for table in metadata.sorted_tables if "id" in table.primary_key.columns]
-        one: Select[Any] = select(literal_column("1"))
-        return [*(one.where(table.c.id.in_(self._ids)) for table in tables), *left]
-
-    async def run(self, source: Source) -> T:
-        """Try once."""
-        backend = source.backend
-        opening, closing = backend.opening(self._patience)
-        async with source.writing() as lane:
-            tx = Transaction(lane, self.now, self._ids, self._left, opening)
-            try:
-                if not backend.pipelines:  # nothing is gained by beginning later
-                    await tx.send()
-                self.result = await self._work(tx)
-                await self._commit(tx, lane, backend.errors, backend.fault)
-            except BaseException:
-                await lane.roll_back()
-                raise
-            finally:
-                if closing:
-                    await lane.say(closing)
-        return self.result
-
-    async def _commit(
-        self,
-        tx: Transaction,
-        lane: Lane,
-        errors: tuple[type[Exception], ...],
-        fault: Callable[[BaseException], Fault],
-    ) -> None:
-        try:
-            await tx.commit()
-        except errors as error:
-            self.unknown |= fault(error) is Fault.GONE
-            raise
-        if not await lane.committed():
-            raise Busy(
-                "it is done, but the standby has not confirmed it, so it may be lost yet",
-                outcome_unknown=True,
-            )
 
 
 def _given_up(*, unknown: bool) -> Busy:

@@ -72,7 +72,7 @@ class BlockingHost:
         except InvalidRequestError as error:
             raise unusable() from error
         check_driver(connection.dialect.driver)
-        return BlockingLane(connection, backend), driver
+        return BlockingLane(connection, backend, lent=True), driver
 
 
 class AwaitedHost:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from digistore.database.hosts import Host
-    from digistore.database.lanes import Lane
-    from digistore.database.statements import Prepared
+    from digistore.database.lanes import AnyRow, Lane
+    from digistore.database.statements import Prepared, Statement
 
 T = TypeVar("T")
 
@@ -139,6 +139,14 @@ class JoinedDatabase(Database):
             Busy: the database cannot be read.
         """
         return await self._reading(lambda lane: work(Reader(lane)))
+
+    async def batch(self, statements: Sequence[Statement]) -> list[Sequence[AnyRow]]:
+        """Run several reading statements, which see what the host's transaction sees.
+
+        Raises:
+            Busy: the database cannot be read.
+        """
+        return await self._reading(lambda lane: lane.batch(statements))
 
     async def fetch(
         self, prepared: Prepared, params: Mapping[str, Any]
@@ -262,6 +270,10 @@ class SharedDatabase(Database):
     async def read(self, work: Callable[[Reader], Awaitable[T]]) -> T:
         """Run several reads at one moment, or as the host's transaction sees them."""
         return await self._now.read(work)
+
+    async def batch(self, statements: Sequence[Statement]) -> list[Sequence[AnyRow]]:
+        """Run several reading statements at one moment, or as the host's transaction sees them."""
+        return await self._now.batch(statements)
 
     async def fetch(
         self, prepared: Prepared, params: Mapping[str, Any]

@@ -65,11 +65,16 @@ class Lane(Protocol):
 class BlockingLane:
     """A connection that blocks."""
 
-    def __init__(self, connection: Connection, backend: Backend) -> None:
-        """Use *connection*, which somebody else opens and closes."""
+    def __init__(self, connection: Connection, backend: Backend, *, lent: bool = False) -> None:
+        """Use *connection*, which somebody else opens and closes.
+
+        In one that is *lent* by a host, with its transaction, nothing is left that may not be.
+        """
         self.connection = connection
         self.dialect = connection.dialect
         self._backend = backend
+        self._pipelines = backend.pipelines and not lent
+        self._distrusted = False
 
     async def rows(self, statement: Executable | Call, params: Params = None) -> Sequence[AnyRow]:
         """Run a statement of SQLAlchemy."""
@@ -96,11 +101,17 @@ class BlockingLane:
 
     async def batch(self, statements: Sequence[Statement]) -> list[Sequence[AnyRow]]:
         """Run statements in order, in one round trip where the driver can; return all rows."""
-        if len(statements) == 1 or not self._backend.pipelines:
+        if len(statements) == 1 or not self._pipelines:
             return [await self._one(statement) for statement in statements]
         batch = Batch(statements, self.dialect)
-        with no_half_texts(), self._driver.pipeline():
-            cursors = [self._driver.execute(*one) for one in batch.sent]
+        driver = self._driver
+        try:
+            with no_half_texts(), driver.pipeline():
+                cursors = [driver.execute(*one) for one in batch.sent]
+        except BaseException:
+            self._distrusted = True
+            self._backend.distrust(driver)
+            raise
         return batch.read([one.fetchall() if one.description else () for one in cursors])
 
     async def _one(self, statement: Statement) -> Sequence[AnyRow]:
@@ -122,7 +133,9 @@ class BlockingLane:
             try:
                 self.connection.exec_driver_sql("ROLLBACK")
             except DBAPIError:
-                self.connection.invalidate()
+                self._distrusted = True
+        if self._distrusted:
+            self.connection.invalidate()
 
     async def committed(self) -> bool:
         """Say whether the COMMIT that has just succeeded can be relied on."""
@@ -142,6 +155,7 @@ class AwaitedLane:
         self._driver = driver
         self.dialect = connection.dialect
         self._backend = backend
+        self._distrusted = False
 
     async def rows(self, statement: Executable | Call, params: Params = None) -> Sequence[AnyRow]:
         """Run a statement of SQLAlchemy."""
@@ -176,9 +190,14 @@ class AwaitedLane:
         if len(statements) == 1:
             return [await self._one(statements[0])]
         batch = Batch(statements, self.dialect)
-        with no_half_texts():
-            async with self._driver.pipeline():
-                cursors = [await self._driver.execute(*one) for one in batch.sent]
+        try:
+            with no_half_texts():
+                async with self._driver.pipeline():
+                    cursors = [await self._driver.execute(*one) for one in batch.sent]
+        except BaseException:
+            self._distrusted = True
+            self._backend.distrust(self._driver)
+            raise
         return batch.read([await one.fetchall() if one.description else () for one in cursors])
 
     async def _one(self, statement: Statement) -> Sequence[AnyRow]:
@@ -203,7 +222,9 @@ class AwaitedLane:
             try:
                 await self._connection.exec_driver_sql("ROLLBACK")
             except DBAPIError:
-                await self._connection.invalidate()
+                self._distrusted = True
+        if self._distrusted:
+            await self._connection.invalidate()
 
     async def committed(self) -> bool:
         """Say whether the COMMIT that has just succeeded can be relied on."""

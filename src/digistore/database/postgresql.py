@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import URL, Connection, Engine, Select, create_engine, func, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateSchema
@@ -41,6 +41,7 @@ _FAULTS = {
     # transaction that the server has ended because it was idle or took too long.
     **dict.fromkeys(("57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "25006"), Fault.GONE),
     **dict.fromkeys(("53100", "53200", "57014", "58030"), Fault.MACHINE),
+    "26000": Fault.GONE,  # what was prepared is not there: behind a pooler, or after a failure
     "23505": Fault.UNIQUE,
 }
 _CONNECTION_CLASS = "08"
@@ -62,8 +63,17 @@ class PostgreSQL:
         self.schema = schema
         self.pipelines = psycopg.Pipeline.is_supported()  # by libpq 14
         self.errors: tuple[type[Exception], ...] = (DBAPIError, PoolTimeout, psycopg.Error)
+        self.refusals: tuple[type[Exception], ...] = (IntegrityError, psycopg.IntegrityError)
         self._data_error = psycopg.DataError
         self._broken = (psycopg.OperationalError, psycopg.InterfaceError)
+
+    def distrust(self, driver: Any) -> None:  # noqa: ANN401  psycopg's
+        """Prepare nothing any more on this connection.
+
+        psycopg counts a statement as prepared once it is queued; the server skips it where one
+        before it in the pipeline has failed, and every later run would ask for what is not there.
+        """
+        driver.prepare_threshold = None
 
     def fault(self, error: BaseException) -> Fault:
         """Classify by SQLSTATE; an error without one comes from a connection that is gone."""
@@ -120,6 +130,8 @@ class PostgreSQL:
             raise TransactionFailed(
                 "a statement of this transaction has failed; roll it back, then begin again"
             )
+        if driver.pgconn.pipeline_status:
+            raise ConfigError("the connection is in a pipeline: leave it before you lend it")
         if driver.autocommit:
             raise ConfigError(
                 "the connection commits each statement by itself (AUTOCOMMIT): "

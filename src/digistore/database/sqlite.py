@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.pool import NullPool, Pool, QueuePool, StaticPool
 
 from digistore.database.retry import Fault
@@ -48,6 +48,10 @@ class SQLite:
     later = "SELECT 1"  # never needed: a COMMIT in this process has its answer
     pipelines = False  # there is no way to go
     errors = (DBAPIError, sqlite3.Error)
+    refusals = (IntegrityError, sqlite3.IntegrityError)
+
+    def distrust(self, driver: Any) -> None:  # noqa: ANN401  sqlite3's
+        """Do nothing: it has no pipelines."""
 
     def fault(self, error: BaseException) -> Fault:
         """Classify by SQLite's extended result code."""

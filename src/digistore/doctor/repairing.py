@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, text
-from sqlalchemy.exc import IntegrityError
 
 from digistore.analytics import Period
 from digistore.analytics.facts import happened
@@ -76,12 +75,18 @@ class Repairs:
         Raises:
             Busy: what is repaired already stays so; it may be repeated.
         """
+        given_up: tuple[type[Exception], ...] = (
+            Contradiction,
+            Moved,
+            NotFound,
+            *self._database.refusals,
+        )
         named = sorted(set(found), key=lambda one: one[0] == FIGURES)
         done: set[tuple[str | None, str | None]] = set()
         for check, subject in named:
             try:
                 await self._one(check, subject, done)
-            except (Contradiction, Moved, NotFound, IntegrityError):
+            except given_up:
                 continue  # it is found again, and then it is a person's
 
     async def _one(

@@ -38,13 +38,13 @@ ACTION = "support_without_access"
 
 _LINES = select(order_lines.c.id).where(order_lines.c.order_id == bindparam("order_id"))
 _MINE = support_requests.c.order_line_id.in_(_LINES)
+# A statement of its own: what waits for a lock reads its row again, and nothing else.
+_LOCK = Prepared(select(support_requests.c.id).where(_MINE).with_for_update())
 _REQUESTS = Prepared(
     select(
         support_requests,
         head("support_request", support_requests.c.id, support_requests.c.version),
-    )
-    .where(_MINE)
-    .with_for_update(of=support_requests)
+    ).where(_MINE)
 )
 _FACTS = Prepared(
     select(support_facts)
@@ -79,9 +79,10 @@ class SupportLines:
             raise AccessRequired(line.product_id, refusal(states))
 
     def reads(self, order_id: str) -> Sequence[Call]:
-        """Lock the holdings, then read requests, their facts, and what is live."""
+        """Lock the holdings and requests, then read facts, requests, and what is live."""
         lock, *_ = reads_of(order_id)
-        return [lock, *(read.given(order_id=order_id) for read in (_REQUESTS, _FACTS, _LIVE))]
+        own = (_LOCK, _FACTS, _REQUESTS, _LIVE)
+        return [lock, *(read.given(order_id=order_id) for read in own)]
 
     def heard(
         self,
@@ -94,7 +95,7 @@ class SupportLines:
         actor: str,
     ) -> Heard:
         """Append what is new to each request and say what it becomes."""
-        _, requests, facts, live_rows = rows
+        _, _, facts, requests, live_rows = rows
         live = {(row.user_id, row.product_id) for row in live_rows}
         outcomes: dict[str, Outcome] = {}
         writes: list[Call] = []

@@ -194,7 +194,8 @@ class _Host:
         if django.needs_rollback or django.closed_in_transaction:
             raise unusable()
         connection = self._source.connection()
-        return BlockingLane(connection, backend), connection.connection.driver_connection
+        lane = BlockingLane(connection, backend, lent=True)
+        return lane, connection.connection.driver_connection
 
 
 def _backend_of(django: BaseDatabaseWrapper) -> Backend:
