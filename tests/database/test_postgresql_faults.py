@@ -10,13 +10,13 @@ from typing import Any, Self
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine, event, insert, select, text, update
+from sqlalchemy import bindparam, create_engine, event, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
 
 from digistore.audit import Change, record
 from digistore.blocking import run
-from digistore.database import Database, Transaction
+from digistore.database import Database, Prepared, Transaction
 from digistore.database.retry import ATTEMPTS
 from digistore.errors import AlreadyExists, Busy, Invalid
 from digistore.outbox.tables import rounds
@@ -240,6 +240,29 @@ def test_a_pool_of_dead_connections_costs_no_read_and_no_write(shelf: Colour) ->
         kill(shelf.url)
         shelf.transact(lambda tx: tx.rows(update(rounds).values(runs=rounds.c.runs + 1)))
     assert shelf.do(shelf.database.first(select(rounds.c.runs))).runs == 3
+
+
+_NAMES = Prepared(select(rounds.c.name).where(rounds.c.runs == bindparam("runs")))
+BROKEN = "SELECT 1 / 0"
+
+
+@pytest.mark.parametrize("writing", [False, True])
+def test_a_pipeline_that_has_failed_spoils_no_later_run(shelf: Colour, writing: bool) -> None:
+    """psycopg counts as prepared what the server has skipped, from a statement's sixth run on."""
+    shelf.transact(Counted())
+    batch: list[Any] = [_NAMES.given(runs=1), _NAMES.given(runs=1)]
+
+    def ask(*more: Any) -> Any:
+        said = [*more, *batch]
+        if not writing:
+            return shelf.do(shelf.database.batch(said))
+        return shelf.transact(lambda tx: tx.batch(said))
+
+    for number in range(8):
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            ask(BROKEN)
+        for _ in range(number):
+            assert [row.name for row in ask()[-1]] == ["once"]
 
 
 class Cut:

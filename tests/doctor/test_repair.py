@@ -17,6 +17,7 @@ from digistore.doctor import Remedy
 from digistore.doctor.remedies import ASK_THE_GATEWAY, BOOKS, FIGURES, MESSAGES, remedy_of
 from digistore.doctor.service import CHECKS
 from digistore.errors import Invalid
+from digistore.gateways.sandbox import SandboxGateway
 from digistore.testing import FrozenClock
 from tests.conftest import SECRET, Shop
 from tests.doctor.damage import (
@@ -178,3 +179,34 @@ ELSEWHERE = {
 def test_a_limit_out_of_range_is_refused(limit: int, store: Store) -> None:
     with pytest.raises(Invalid):
         store.doctor(limit=limit)
+
+
+def test_what_a_constraint_refuses_keeps_nothing_else_from_being_repaired(
+    clock: FrozenClock, sandbox: SandboxGateway
+) -> None:
+    given: dict[str, Any] = {"gateways": [sandbox], "secret": SECRET, "clock": clock}
+    with Store.open("sqlite://", files="memory://", **given) as store:
+        store.migrate()
+        shop = Shop(store, sandbox, clock)
+        book, other = shop.product(), store.users.register("b@example.com")
+        bought = [shop.buy(book), shop.buy(book, other)]
+        first, second = sorted(str(one.order.id) for one in bought)
+        with connection_to(store) as connection:
+            connection.exec_driver_sql("UPDATE digistore_order_lines SET outcome = 'standby'")
+            connection.exec_driver_sql(_ONE_MORE.format(first))
+        store.doctor(repair=True)
+        lines = shop.rows("SELECT order_id, outcome FROM digistore_order_lines")
+        assert {(order, outcome) for order, outcome in lines} == {
+            (first, "standby"),
+            (second, "opened"),
+        }
+
+
+# An audit row of a version that the order does not have yet: its next change meets it.
+_ONE_MORE = (
+    "INSERT INTO digistore_audit"
+    " (entity, entity_id, version, at, actor, cause, changes, digest, previous)"
+    " SELECT entity, entity_id, version + 1, at, actor, cause, changes, digest, digest"
+    " FROM digistore_audit WHERE entity_id = '{0}'"
+    " AND version = (SELECT version FROM digistore_orders WHERE id = '{0}')"
+)
