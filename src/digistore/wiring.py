@@ -206,6 +206,8 @@ class Shop:
             ConfigError: it has none.
         """
         own = self._means.replica
+        if self.database.read_only:
+            raise ConfigError("this is the replica already: call replica() of the store itself")
         if own is None:
             raise ConfigError("this store has no replica: open it with replica=...")
         return Shop(ReplicaDatabase(own, stale_access=stale_access), self._aside())
@@ -222,9 +224,10 @@ class Shop:
         """Bring the schema up to date, in one transaction."""
         await self.database.migrate()
 
-    async def check_schema(self) -> None:
-        """Compare the schema with what is needed."""
-        await self.database.whole(check_schema)
+    async def check_schema(self) -> str | None:
+        """Compare the schema with what is needed, and return which one of PostgreSQL's it is."""
+        given = self.database.backend.schema
+        return await self.database.whole(partial(check_schema, schema=given))
 
     async def run_due(self, limit: int) -> DueReport:
         """Do one bounded round of all that must happen by itself."""
@@ -271,7 +274,7 @@ class Shop:
     ) -> DoctorReport:
         """Check every promise that can be checked, or a part of them."""
         if repair or not self.database.read_only:
-            self.database.refuse_inside("doctor")
+            self.database.refuse_inside("doctor(repair=True)" if repair else "doctor")
         if not repair and after is None and limit is None and within is None:
             report = await self.doctor.examine()
         else:

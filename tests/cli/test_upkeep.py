@@ -129,7 +129,9 @@ def test_doctor_that_is_interrupted_says_where_to_go_on(
 @pytest.mark.usefixtures("sold")
 @pytest.mark.parametrize("place", ["", "no place", "WyJ4IiwiWzFdIl0"])
 def test_doctor_refuses_what_is_no_place(host: Host, place: str) -> None:
-    assert host.run("doctor", URL, "--resume", place)[0] == 1
+    code, _, err = host.run("doctor", URL, "--resume", place)
+    assert code == 1
+    assert "not a place that --resume knows" in err
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "1e3", "10001", "²"])
@@ -230,7 +232,7 @@ def test_reconcile_says_how_much_waits_for_an_operator(host: Host) -> None:
 @pytest.mark.usefixtures("sold")
 def test_verify_reads_every_file(host: Host) -> None:
     code, out, _ = host.run_on_store("files", "verify")
-    assert (code, out) == (0, "✓ 1 files are what was published\n")
+    assert (code, out) == (0, "✓ 1 file is what was published\n")
 
 
 @pytest.mark.usefixtures("sold")
@@ -263,3 +265,10 @@ def test_collect_says_what_would_go_and_does_it_when_told_to(host: Host) -> None
     code, report = host.run_json("files", "collect", "--delete")
     assert (code, report["dry_run"], report["deleted"]) == (0, False, 0)
     assert host.run_on_store("files", "verify")[0] == 0
+
+
+def test_a_schema_goes_with_a_url_of_postgresql(host: Host) -> None:
+    code, _, err = host.run_on_store("doctor", "--schema", "shop")
+    assert (code, err.partition(":")[2].strip()[:8]) == (2, "--schema")
+    code, _, err = host.run("migrate", URL, "--schema", "shop")
+    assert (code, err) == (2, "digistore: SQLite has no schemas: leave schema out\n")

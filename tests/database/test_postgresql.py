@@ -21,6 +21,7 @@ from sqlalchemy.pool import NullPool
 
 from digistore import SYSTEM, AsyncStore, Money, Store
 from digistore.blocking import run
+from digistore.cli import main
 from digistore.database import Transaction
 from digistore.database.migrations import HEAD, VERSION_TABLE, _config, current
 from digistore.database.types import metadata
@@ -28,6 +29,7 @@ from digistore.errors import Busy, ConfigError
 from digistore.gateways.sandbox import SandboxGateway
 from digistore.testing import FrozenClock, check_invariants
 from tests.conftest import SECRET, Shop
+from tests.past import connection_to
 from tests.postgres import made_database
 
 COMMON: dict[str, Any] = {"files": "memory://", "gateways": [], "secret": SECRET}
@@ -250,7 +252,7 @@ def test_a_full_shop_goes_back_to_nothing_and_up_again(empty: str) -> None:
 def test_a_schema_that_is_not_there_names_the_command_and_no_password(empty: str) -> None:
     url = make_url(empty).set(password="hunter2")
     with Store.open(url.render_as_string(hide_password=False), **COMMON) as store:
-        with pytest.raises(ConfigError, match="digistore migrate postgresql") as caught:
+        with pytest.raises(ConfigError, match=r'digistore migrate "\$DATABASE_URL"') as caught:
             store.check_schema()
         assert "hunter2" not in str(caught.value)
         for call in (lambda: store.users.register("ada@example.com"), store.run_due):
@@ -276,6 +278,34 @@ def test_a_schema_of_its_own_has_all_tables(empty: str, migrated: str) -> None:
             return (await store.catalog.product(SYSTEM, product.id)).title
 
     assert asyncio.run(awaited()) == "Book"
+
+
+def test_the_command_that_mends_a_schema_names_it_and_can_be_pasted(empty: str) -> None:
+    with Store.open(empty, schema="shop", **COMMON) as store:
+        with pytest.raises(ConfigError) as caught:
+            store.check_schema()
+        assert str(caught.value).endswith(f"digistore migrate --schema shop '{empty}'")
+        store.migrate()
+        assert store.check_schema() == "shop"
+    with Store.open(empty, **COMMON) as store:
+        with pytest.raises(ConfigError, match="tables of digistore in schema shop") as caught:
+            store.check_schema()
+        assert f"digistore migrate '{empty}';" in str(caught.value)
+    engine = create_engine(empty, connect_args={"options": "-c search_path=other,shop"})
+    with Store(engine, **COMMON) as store:
+        assert store.check_schema() == "shop"
+    engine.dispose()
+
+
+def test_the_command_line_looks_where_it_is_told_to(
+    empty: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["migrate", "--schema", "shop", empty]) == 0
+    assert capsys.readouterr().out == f"migrated to revision {HEAD}, in schema shop\n"
+    assert main(["doctor", empty]) == 2
+    assert "in schema shop: did you mean it?" in capsys.readouterr().err
+    assert main(["doctor", empty, "--schema", "shop"]) == 0
+    assert capsys.readouterr().out.endswith("all kept, in schema shop\n")
 
 
 def test_the_version_is_read_back(migrated: str) -> None:
@@ -353,6 +383,35 @@ def test_a_schema_and_options_of_the_hosts_own_are_not_mixed(migrated: str) -> N
     url = f"{migrated}&options=-csearch_path%3Dother"
     with pytest.raises(ConfigError, match="not both"):
         Store.open(url, schema="shop", **COMMON)
+
+
+@pytest.mark.parametrize(
+    ("told", "lock", "idle"),
+    [
+        ("", "2s", "30s"),
+        ("-c lock_timeout=7s", "7s", "30s"),
+        ("-cidle_in_transaction_session_timeout=1min -c work_mem=8MB", "2s", "1min"),
+        ("--lock-timeout=9s", "9s", "30s"),
+    ],
+)
+def test_options_in_the_url_change_what_they_name_and_nothing_else(
+    migrated: str, told: str, lock: str, idle: str
+) -> None:
+    url = make_url(migrated).update_query_dict({"options": told} if told else {})
+    shown = url.render_as_string(hide_password=False)
+    with Store.open(shown, schema="shop", replica=shown, **COMMON) as store:
+        for view, read_only in ((store, "off"), (store.replica(), "on")):
+            with connection_to(view) as connection:
+                found = [
+                    connection.exec_driver_sql(f"SHOW {name}").scalar_one()
+                    for name in (
+                        "lock_timeout",
+                        "idle_in_transaction_session_timeout",
+                        "search_path",
+                        "default_transaction_read_only",
+                    )
+                ]
+            assert found == [lock, idle, "shop", read_only]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,15 +53,16 @@ def test_access_is_decided_by_the_store_itself(shop: Shop) -> None:
     view = shop.store.replica()
     token = shop.store.downloads.link(shop.buyer, book).token
     request = DownloadRequest("HEAD", {})
-    for decision in (
-        lambda: view.entitlements.check(shop.buyer, book),
-        lambda: view.entitlements.check_many(shop.buyer, [book]),
-        lambda: view.downloads.files(shop.buyer, book),
-        lambda: view.downloads.link(shop.buyer, book),
-        lambda: view.downloads.open(shop.buyer, book),
-        lambda: view.downloads.plan(token, request),
-    ):
-        with pytest.raises(StaleRead, match="stale_access=True"):
+    decisions: dict[str, Callable[[], object]] = {
+        "entitlements.check": lambda: view.entitlements.check(shop.buyer, book),
+        "entitlements.check_many": lambda: view.entitlements.check_many(shop.buyer, [book]),
+        "downloads.files": lambda: view.downloads.files(shop.buyer, book),
+        "downloads.link": lambda: view.downloads.link(shop.buyer, book),
+        "downloads.open": lambda: view.downloads.open(shop.buyer, book),
+        "downloads.plan": lambda: view.downloads.plan(token, request),
+    }
+    for name, decision in decisions.items():
+        with pytest.raises(StaleRead, match=f"^{name} .*stale_access=True"):
             decision()
 
 
@@ -143,6 +145,10 @@ def test_views_of_one_kind_are_one(store: Store, template: Path) -> None:
         engine = create_engine(f"sqlite:///{template}", poolclass=NullPool)
         with engine.connect() as connection, pytest.raises(ReadOnlyReplica):
             own.replica().using(connection)
+        with pytest.raises(ConfigError, match="this is the replica already"):
+            own.replica().replica()
+        with pytest.raises(ReadOnlyReplica, match=r"^doctor\(repair=True\)"):
+            own.replica().doctor(repair=True)
     with pytest.raises(ConfigError, match="no replica"):
         store.replica()
 

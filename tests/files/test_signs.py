@@ -37,7 +37,7 @@ def test_files_that_are_gone_are_named(local: Shelf, folder: Path) -> None:
     blob = local.put(b"book")
     path_of(folder, blob).unlink()
     (sign,) = signs(local)
-    assert sign.startswith("1 files are not where they were stored")
+    assert sign.startswith("not where they were stored: 1 file, such as")
     assert blob.sha256 in sign
 
 
@@ -45,7 +45,7 @@ def test_damage_is_told_until_it_is_repaired(shelf: Shelf) -> None:
     blob = shelf.put(b"book")
     shelf.set_state(blob, BlobState.DAMAGED)
     (sign,) = signs(shelf)
-    assert sign.startswith("1 files are damaged")
+    assert sign.startswith("damaged and not delivered: 1 file, such as")
     assert blob.sha256 in sign
     shelf.put(b"book")
     assert signs(shelf) == ()

@@ -51,10 +51,12 @@ def _on_either(
 
     def run(given: Given, screen: Screen) -> Answer:
         if given.url is None:
+            if given.schema is not None:
+                raise ConfigError("--schema goes with a URL: a store of your own knows its schema")
             return with_host(given, screen)
         if given.store is not None:
             raise ConfigError("give a URL or --store, not both")
-        with bare_store(given.url, mode(given)) as store:
+        with bare_store(given.url, mode(given), given.schema) as store:
             if checked:
                 store.check_schema()
             return work(store, given, screen)
@@ -91,6 +93,11 @@ def _seconds(text: str) -> float:
 def _url(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "url", nargs="?", metavar="URL", help="such as sqlite:///shop.db; without it, --store"
+    )
+    parser.add_argument(
+        "--schema",
+        metavar="NAME",
+        help="with a URL of PostgreSQL: the schema that your Store.open(schema=...) names",
     )
 
 

@@ -58,19 +58,21 @@ def host_store(reference: str | None, command: str) -> Store:
     return found
 
 
-def bare_store(url: str, mode: Mode) -> Store:
+def bare_store(url: str, mode: Mode, schema: str | None = None) -> Store:
     """Open a store on a database alone, without the host's files, gateways and secret.
 
     Args:
         url: such as ``sqlite:///shop.db``.
         mode: with ``ro`` and ``rw`` the database must be there; with ``ro`` nothing of it is
             changed; ``rwc`` makes it.
+        schema: of PostgreSQL, where the tables stand in one of their own.
 
     Raises:
         ConfigError: the URL cannot be read, or the database cannot be opened.
     """
     return Store.open(
         url if mode == "rwc" else _existing(url, mode),
+        schema=schema,
         files="memory://",
         gateways=[],
         secret=secrets.token_urlsafe(32),

@@ -9,7 +9,7 @@ from datetime import timedelta
 from digistore.cli.screen import Answer, Screen
 from digistore.database.migrations import HEAD
 from digistore.doctor import DoctorReport
-from digistore.errors import ConfigError
+from digistore.errors import ConfigError, Invalid
 from digistore.store import Store
 
 A_PART = timedelta(seconds=1)
@@ -22,9 +22,16 @@ def migrate(store: Store, _given: argparse.Namespace, _screen: Screen) -> Answer
         store.check_schema()
     except ConfigError:
         store.migrate()
-        store.check_schema()
-        return Answer([f"migrated to revision {HEAD}"], {"revision": HEAD, "changed": True})
-    return Answer([f"at revision {HEAD} already"], {"revision": HEAD, "changed": False})
+        lines = [f"migrated to revision {HEAD}{_in_schema(store)}"]
+        return Answer(lines, {"revision": HEAD, "changed": True})
+    lines = [f"at revision {HEAD} already{_in_schema(store)}"]
+    return Answer(lines, {"revision": HEAD, "changed": False})
+
+
+def _in_schema(store: Store) -> str:
+    """Name the schema that is looked at, as a database of PostgreSQL may have several shops."""
+    name = store.check_schema()
+    return "" if name is None else f", in schema {name}"
 
 
 def doctor(store: Store, given: argparse.Namespace, screen: Screen) -> Answer:
@@ -34,14 +41,10 @@ def doctor(store: Store, given: argparse.Namespace, screen: Screen) -> Answer:
     can go on.
     """
     whole = DoctorReport((), (), (), next=given.resume)
+    where = _in_schema(store)
     try:
         while True:
-            part = store.doctor(
-                repair=given.repair,
-                after=whole.next,
-                limit=given.limit - len(whole.findings),
-                within=A_PART,
-            )
+            part = _part(store, given, whole)
             _say(screen, part)
             whole = _joined(whole, part)
             screen.draw(f"doctor: {len(whole.checked)} promises checked")
@@ -56,8 +59,28 @@ def doctor(store: Store, given: argparse.Namespace, screen: Screen) -> Answer:
     if whole.next is not None:
         lines.append(f"! there is more: to go on, add --resume {whole.next}")
     elif whole.healthy:
-        lines.append(f"{screen.marks.check} {len(whole.checked)} promises checked, all kept")
+        kept = f"{len(whole.checked)} promises checked, all kept{where}"
+        lines.append(f"{screen.marks.check} {kept}")
+    elif where:
+        lines.append(f"! this was found{where}")
     return Answer(lines, whole, whole.healthy)
+
+
+def _part(store: Store, given: argparse.Namespace, before: DoctorReport) -> DoctorReport:
+    try:
+        return store.doctor(
+            repair=given.repair,
+            after=before.next,
+            limit=given.limit - len(before.findings),
+            within=A_PART,
+        )
+    except Invalid as error:
+        if error.fields.keys() != {"after"}:
+            raise
+        raise Invalid(
+            "not a place that --resume knows: give what an earlier run of this version has said",
+            fields={"resume": "invalid"},
+        ) from error
 
 
 def _say(screen: Screen, part: DoctorReport) -> None:
@@ -107,7 +130,8 @@ def verify_files(store: Store, _given: argparse.Namespace, screen: Screen) -> An
         *_named(screen, "unreadable", report.unreadable),
     ]
     if report.intact:
-        lines = [f"{screen.marks.check} {report.checked:,} files are what was published"]
+        files = "1 file is" if report.checked == 1 else f"{report.checked:,} files are"
+        lines = [f"{screen.marks.check} {files} what was published"]
     return Answer(lines, report, report.intact)
 
 

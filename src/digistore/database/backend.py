@@ -16,6 +16,10 @@ class Backend(Protocol):
     """The words and errors of one kind of database."""
 
     @property
+    def schema(self) -> str | None:
+        """The schema that the tables are taken from, where the host has named one."""
+
+    @property
     def begin_reading(self) -> str:
         """What begins several reads at one moment."""
 

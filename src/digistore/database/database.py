@@ -15,6 +15,7 @@ from digistore.database.attempt import Attempt
 from digistore.database.migrations import ONE_AT_A_TIME, upgrade
 from digistore.database.opening import open_url, use_engine
 from digistore.database.retry import ATTEMPTS, PATIENCE, Fault, pause
+from digistore.database.rights import no_right
 from digistore.database.sources import AwaitedSource
 from digistore.database.statements import no_text
 from digistore.database.transaction import Reader, Transaction
@@ -334,7 +335,7 @@ def explain(kind: Fault, error: BaseException, *, unknown: bool = False) -> None
 
     Raises:
         Busy: the machine is in trouble; an earlier COMMIT may be done where that is *unknown*.
-        ConfigError: there are no tables, or those of an older version.
+        ConfigError: there are no tables, or those of an older version, or the role lacks a right.
         Invalid: a text that no database keeps.
     """
     if kind is Fault.TEXT:
@@ -348,5 +349,7 @@ def explain(kind: Fault, error: BaseException, *, unknown: bool = False) -> None
     if kind is Fault.NO_SCHEMA:
         raise ConfigError(
             "the database lacks tables or columns that this version of digistore needs: "
-            "run store.migrate(), or: digistore migrate <url>"
+            "run store.migrate(), or: digistore migrate <url>; store.check_schema() says more"
         ) from error
+    if kind is Fault.RIGHTS:
+        raise no_right(str(getattr(error, "orig", error))) from error

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import URL, Connection, Engine, Select, create_engine, func, select, text
+from sqlalchemy import URL, Connection, Engine, Select, create_engine, func, inspect, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool
@@ -32,7 +33,8 @@ SCHEMA_LOCK = 38_120_949_073_562
 _IDLE, _IN_ERROR, _UNKNOWN = 0, 3, 4  # libpq's transaction status: PQTRANS_...
 _REPLICATION_WAIT = "SyncRepWaitForLSN"  # the server's function; its words are translated
 _SEARCH_PATH = "search_path"
-_READ_ONLY = " -c default_transaction_read_only=on"
+_OWN_PATH = re.compile(r"search[_-]path", re.IGNORECASE)  # the server takes both for one
+_READ_ONLY = "-c default_transaction_read_only=on"
 _HEARD: WeakKeyDictionary[Any, list[str]] = WeakKeyDictionary()
 
 _FAULTS = {
@@ -43,6 +45,8 @@ _FAULTS = {
     **dict.fromkeys(("53100", "53200", "57014", "58030"), Fault.MACHINE),
     "26000": Fault.GONE,  # what was prepared is not there: behind a pooler, or after a failure
     "23505": Fault.UNIQUE,
+    # Insufficient privilege; and no schema on the search path that the role may use.
+    **dict.fromkeys(("42501", "3F000"), Fault.RIGHTS),
 }
 _CONNECTION_CLASS = "08"
 _UNDEFINED = {"42P01", "42703"}  # a table, a column
@@ -160,7 +164,8 @@ class PostgreSQL:
     def prepare_schema(self, connection: Connection) -> None:
         """Make the schema; from here on no other process changes it at the same time."""
         lock_schema(connection)
-        if self.schema is not None:
+        # IF NOT EXISTS asks for the right to make it, even where it is there.
+        if self.schema is not None and not inspect(connection).has_schema(self.schema):
             connection.execute(CreateSchema(self.schema, if_not_exists=True))
 
 
@@ -231,10 +236,7 @@ def _settings(url: URL, schema: str | None, *, read_only: bool = False) -> dict[
     given: dict[str, Any] = (
         {"connect_timeout": CONNECT_TIMEOUT} if "connect_timeout" not in url.query else {}
     )
-    if "options" not in url.query:
-        given["options"] = _options(schema) + (_READ_ONLY if read_only else "")
-    elif schema is not None:
-        raise ConfigError("give schema, or options with a search_path in the URL, not both")
+    given["options"] = _options(url, schema, read_only=read_only)
     return {
         "isolation_level": "AUTOCOMMIT",  # we say BEGIN ourselves; a single read needs none
         "pool_timeout": PATIENCE,
@@ -243,9 +245,16 @@ def _settings(url: URL, schema: str | None, *, read_only: bool = False) -> dict[
     }
 
 
-def _options(schema: str | None) -> str:
-    found = (
-        f"-c lock_timeout={LOCK_TIMEOUT}"
-        f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT}"
-    )
-    return found if schema is None else f"{found} -c search_path={schema}"
+def _options(url: URL, schema: str | None, *, read_only: bool) -> str:
+    """Put the URL's options after ours, as the server takes the last of each."""
+    own = url.query.get("options", ())
+    told = own if isinstance(own, str) else " ".join(own)
+    found = [
+        f"-c lock_timeout={LOCK_TIMEOUT}",
+        f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT}",
+    ]
+    if schema is not None:
+        if _OWN_PATH.search(told):
+            raise ConfigError("give schema, or options with a search_path in the URL, not both")
+        found.append(f"-c search_path={schema}")
+    return " ".join([*found, *([told] if told else []), *([_READ_ONLY] if read_only else [])])

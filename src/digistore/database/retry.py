@@ -19,6 +19,7 @@ class Fault(StrEnum):
     UNIQUE = "unique"  # a rival was faster: repeat the whole once
     MACHINE = "machine"  # disk full, read-only: never repeat
     NO_SCHEMA = "no_schema"  # nobody has called migrate(), or not since the last release
+    RIGHTS = "rights"  # the role lacks a grant: never repeat
     TEXT = "text"  # a text that no database keeps: never repeat
     FINAL = "final"  # a refused rule, or our bug: never repeat
 

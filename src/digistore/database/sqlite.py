@@ -44,6 +44,7 @@ class SQLite:
     """How SQLite does it."""
 
     begin = "BEGIN IMMEDIATE"  # a transaction that began by reading cannot always go on to write
+    schema: str | None = None  # it has none
     begin_reading = "BEGIN"
     later = "SELECT 1"  # never needed: a COMMIT in this process has its answer
     pipelines = False  # there is no way to go

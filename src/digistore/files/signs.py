@@ -44,8 +44,8 @@ def of_damage(damaged: Collection[str]) -> list[str]:
     if not damaged:
         return []
     told = (
-        f"{len(damaged)} files are damaged and are not delivered, such as {min(damaged)}: upload"
-        " the same bytes again, or restore them from a backup and run digistore files verify"
+        f"damaged and not delivered: {_number(len(damaged), 'file')}, such as {min(damaged)};"
+        " upload the same bytes again, or restore them from a backup and run digistore files verify"
     )
     return [told]
 
@@ -55,9 +55,16 @@ def of_objects(missing: Collection[str], orphans: int) -> list[str]:
     found = []
     if missing:
         found.append(
-            f"{len(missing)} files are not where they were stored, such as {min(missing)}:"
+            f"not where they were stored: {_number(len(missing), 'file')}, such as {min(missing)};"
             " restore them from a backup, or upload the same bytes again"
         )
     if orphans:
-        found.append(f"{orphans} stored objects belong to nothing: run digistore files collect")
+        found.append(
+            f"belonging to nothing: {_number(orphans, 'stored object')}; "
+            "run digistore files collect"
+        )
     return found
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -130,13 +130,17 @@ class AsyncStore:
         """Bring the schema up to date; it is whole or unchanged, and may be run again."""
         await self._whole.migrate()
 
-    async def check_schema(self) -> None:
+    async def check_schema(self) -> str | None:
         """Compare the schema with what this version needs.
 
+        Returns:
+            The name of PostgreSQL's schema that has the tables; SQLite has none.
+
         Raises:
-            ConfigError: they differ; the message names both and the command to run.
+            ConfigError: they differ; the message names both and the command to run. Or the role
+                may not read them; it names what to grant.
         """
-        await self._whole.check_schema()
+        return await self._whole.check_schema()
 
     async def doctor(
         self,

@@ -154,13 +154,17 @@ class Store:
         """Bring the schema up to date; it is whole or unchanged, and may be run again."""
         run(self._shop.migrate(), self._around)
 
-    def check_schema(self) -> None:
+    def check_schema(self) -> str | None:
         """Compare the schema with what this version needs.
 
+        Returns:
+            The name of PostgreSQL's schema that has the tables; SQLite has none.
+
         Raises:
-            ConfigError: they differ; the message names both and the command to run.
+            ConfigError: they differ; the message names both and the command to run. Or the role
+                may not read them; it names what to grant.
         """
-        run(self._shop.check_schema(), self._around)
+        return run(self._shop.check_schema(), self._around)
 
     def doctor(
         self,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
 
+from digistore.database.migrations import whereabouts
 from digistore.database.postgresql import lock_schema
 from digistore.database.types import metadata
 from digistore.errors import ConfigError
@@ -108,26 +109,32 @@ def current(connection: Connection) -> str | None:
     return connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608  a constant
 
 
-def check_schema(connection: Connection) -> None:
+def check_schema(connection: Connection, *, schema: str | None = None) -> str | None:
     """Compare the database's revision with the one that this version needs.
+
+    Args:
+        connection: to the database.
+        schema: what the host has named, where it has.
+
+    Returns:
+        The name of PostgreSQL's schema that has the tables; SQLite has none.
 
     Raises:
         ConfigError: they differ; the message names both, and the command to run where the
-            database is behind.
+            database is behind. Or the role may not look at them.
     """
     found = current(connection)
-    if found == HEAD:
-        return
     if found is None and _is_of_a_host(connection):
         _check_tables(connection)
-        return
+        return whereabouts.found_in(connection, next(iter(metadata.tables)))
+    if found == HEAD:
+        return whereabouts.found_in(connection, VERSION_TABLE)
     _check_known(found)
-    shown = connection.engine.url.render_as_string(hide_password=True)
-    message = (
+    elsewhere = "" if found else whereabouts.elsewhere(connection, VERSION_TABLE, schema)
+    raise ConfigError(
         f"the database is at revision {found or 'none'}, {HEAD} is needed: "
-        f"run store.migrate(), or: digistore migrate {shown}"
+        f"run store.migrate(), or: {whereabouts.command(connection, schema)}{elsewhere}"
     )
-    raise ConfigError(message)
 
 
 def _is_of_a_host(connection: Connection) -> bool:

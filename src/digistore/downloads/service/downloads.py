@@ -103,6 +103,7 @@ class AsyncDownloads:
             NothingToDeliver: there is no latest release.
             NotFound: no such release of this product.
         """
+        self._database.refuse_stale("downloads.files")
         acting, found, _ = await self._entitled(user, product)
         return _told((await self._release(acting, found, release)).files)
 
@@ -130,6 +131,7 @@ class AsyncDownloads:
             Forbidden: no access, with the reason of ``check``.
             Invalid, NotFound, NothingToDeliver: as they say.
         """
+        self._database.refuse_stale("downloads.link")
         ttl = checked_ttl(expires_in, self._settings.link_ttl)
         acting, found, purchase = await self._entitled(user, product)
         chosen_release = await self._release(acting, found, release)
@@ -163,6 +165,7 @@ class AsyncDownloads:
             Invalid: the release has several files and none is named.
             NotFound, NothingToDeliver, DamagedFile: as they say.
         """
+        self._database.refuse_stale("downloads.open")
         acting, found, purchase = await self._entitled(user, product)
         chosen_release = await self._release(acting, found, release)
         one = only_one(chosen(chosen_release.files, file))
