@@ -21,7 +21,8 @@ def database() -> Iterator[str]:
 
 
 PAGES_THAT_RUN = [
-    *("doctor", "embed", "migrate", "postgresql", "receipts", "refund", "run-due", "transactions")
+    *("doctor", "embed", "fastapi", "migrate", "postgresql", "receipts", "refund", "run-due"),
+    "transactions",
 ]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -17,9 +19,11 @@ from digistore.errors import ConfigError
 from digistore.gateways.sandbox import SandboxGateway
 from digistore.testing import FrozenClock, check_invariants
 from tests.conftest import SECRET, Shop
+from tests.past import connection_to
 from tests.postgres import made_database
 
 COMMON: dict[str, Any] = {"files": "memory://", "gateways": [], "secret": SECRET}
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "postgresql.md"
 
 
 class Place:
@@ -53,6 +57,16 @@ def place() -> Iterator[Place]:
         made = Place(url)
         yield made
         made.say("DROP OWNED BY {role} CASCADE", "DROP ROLE {role}")
+
+
+@pytest.fixture
+def roles() -> Iterator[dict[str, Place]]:
+    """The roles that the page on PostgreSQL names."""
+    with made_database() as url:
+        made = {name: Place(url) for name in ("owner", "app", "reader")}
+        yield made
+        for one in made.values():
+            one.say("DROP OWNED BY {role} CASCADE", "DROP ROLE {role}")
 
 
 def test_a_role_that_may_not_make_the_schema_is_told_so(place: Place) -> None:
@@ -106,6 +120,28 @@ def test_a_reader_without_grants_is_told_which(place: Place) -> None:
         assert view.check_schema() == "shop"
         assert view.catalog.find(None).items == ()
         assert view.doctor().healthy
+
+
+def test_the_grants_that_the_page_shows_divide_the_work(
+    roles: dict[str, Place], sandbox: SandboxGateway, clock: FrozenClock
+) -> None:
+    (script,) = re.findall(r"```sql\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    for name, one in roles.items():
+        script = re.sub(rf"\b{name}\b", one.role, script)
+    owner, app, reader = roles.values()
+    owner.say(script)
+    with Store.open(owner.url, schema="shop", **COMMON) as store:
+        store.migrate()
+    given = {**COMMON, "gateways": [sandbox], "clock": clock}
+    with Store.open(app.url, schema="shop", replica=reader.url, **given) as store:
+        shop = Shop(store, sandbox, clock)
+        shop.buy(shop.product())
+        store.run_due()
+        view = store.replica()
+        assert view.check_schema() == "shop"
+        assert view.doctor().healthy
+        with connection_to(store) as connection:  # what a COMMIT that got no answer asks for
+            connection.exec_driver_sql(store._shop.database.backend.later)
 
 
 def test_the_rights_that_are_named_are_enough_to_sell(
