@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from digistore.cli import carrying, demo, explaining, upkeep, working
+from digistore.cli import carrying, copying, demo, explaining, upkeep, working
 from digistore.cli.screen import Answer, Screen
 from digistore.cli.stores import Mode, bare_store, host_store
 from digistore.doctor.service import MOST_IN_A_PART
@@ -114,6 +114,17 @@ def _for_doctor(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _for_copy(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", metavar="FROM", help="such as sqlite:///shop.db; only read")
+    parser.add_argument(
+        "target", metavar="TO", help="such as postgresql+psycopg://shop@localhost/shop; empty"
+    )
+    parser.add_argument("--schema", metavar="NAME", help="where TO has its tables, on PostgreSQL")
+    parser.add_argument(
+        "--from-schema", metavar="NAME", help="where FROM has its tables, on PostgreSQL"
+    )
+
+
 def _for_demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep", action="store_true", help="keep the folder and say where it is")
 
@@ -178,6 +189,12 @@ COMMANDS: Final = (
         "check every promise that can be checked, by reading only unless --repair is given",
         _on_either(upkeep.doctor, lambda given: "rw" if given.repair else "ro"),
         _for_doctor,
+    ),
+    Command(
+        ("copy",),
+        "copy a stopped shop into another, empty database, as from SQLite to PostgreSQL",
+        copying.copy,
+        _for_copy,
     ),
     Command(
         ("explain",),

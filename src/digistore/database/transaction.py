@@ -52,6 +52,11 @@ class Reader:
         """Run *statements* in order, in one round trip where that can be; return their rows."""
         return await self._lane.batch(statements)
 
+    async def whole(self, call: Callable[[Connection], T]) -> T:
+        """Call what needs a blocking connection, such as Alembic."""
+        await self.send()
+        return await self._lane.whole(call)
+
     async def send(self) -> None:
         """Send what waits."""
 
@@ -108,11 +113,6 @@ class Transaction(Reader):
         """Run a hot statement once per row of parameters, as the driver has them."""
         await self.send()
         await self._lane.put_many(prepared, rows)
-
-    async def whole(self, call: Callable[[Connection], T]) -> T:
-        """Call what needs a blocking connection, such as Alembic."""
-        await self.send()
-        return await self._lane.whole(call)
 
     def new_id(self, prefix: str) -> str:
         """Draw an id with *prefix*; the n-th draw of a repeated transaction gives the same."""
