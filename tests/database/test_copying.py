@@ -19,7 +19,7 @@ from digistore.clock import utc_now
 from digistore.database import Database, copying
 from digistore.database.copying import _as_stored, copy_rows
 from digistore.database.types import metadata
-from digistore.errors import ConfigError
+from digistore.errors import Busy, ConfigError
 from digistore.gateways.sandbox import SandboxGateway
 from digistore.short_urls import Visit
 from digistore.testing import FrozenClock, check_invariants
@@ -191,6 +191,29 @@ def test_a_target_with_rows_is_refused_and_left_alone(told: str, new: str) -> No
     with pytest.raises(ConfigError, match=r"has rows already.* nothing was copied"):
         copied(told, new)
     assert rows_at(new) == before
+
+
+def test_a_target_that_somebody_writes_to_is_left_to_them(
+    told: str, new: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying, "PATIENCE", 0.01)
+    with at(migrated(new)) as connection:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.execute(text("DELETE FROM digistore_rounds"))
+        with pytest.raises(Busy):
+            copied(told, new)
+    assert not any(rows_at(new).values())
+
+
+def test_a_target_that_takes_rows_away_is_told(told: str, postgresql: str) -> None:
+    with at(migrated(postgresql)) as connection:
+        connection.exec_driver_sql(
+            "CREATE RULE taken AS ON INSERT TO digistore_clicks DO INSTEAD NOTHING"
+        )
+    with pytest.raises(ConfigError, match=r"rows of digistore_clicks, 0 have arrived"):
+        copied(told, postgresql)
+    assert not any(rows_at(postgresql).values())
 
 
 def test_a_target_that_fails_midway_is_left_empty(told: str, new: str) -> None:

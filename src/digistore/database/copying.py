@@ -105,8 +105,10 @@ def _fill(target: Connection, source: Connection, progress: Progress) -> dict[st
     with _triggers_aside(target):
         for one in metadata.sorted_tables:
             _copy_table(one, target, source, progress)
-    if target.dialect.name == "postgresql":  # SQLite's go on by themselves
-        _move_sequences_on(target)
+    if target.dialect.name == "postgresql":
+        _move_sequences_on(target)  # SQLite's go on by themselves
+        # What comes next, such as the doctor, would be planned for empty tables.
+        target.execute(text(f"ANALYZE {', '.join(metadata.tables)}"))
     return {one.name: _counted(one, target, source) for one in metadata.sorted_tables}
 
 
