@@ -99,8 +99,7 @@ def mutate(part: Part, folder: Path) -> list[tuple[Mutant, bool]]:
         by_function.setdefault(key.rpartition("__mutmut_")[0], []).append(key)
     (folder / MUTANTS).write_text(json.dumps(by_function), encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.mutation.trying", *part.tests]
-    # A PostgreSQL is named, so that none is started; nothing asks for it.
-    settings = {"PYTHONPATH": f"{source}:{folder}", "DIGISTORE_TEST_POSTGRES": "none"}
+    settings = {"PYTHONPATH": f"{source}:{folder}"}
     subprocess.run(command, cwd=folder, env=os.environ | settings, check=False)  # noqa: S603
     outcomes = json.loads((folder / OUTCOMES).read_text(encoding="utf-8"))
     return [(mutant, bool(outcomes[key])) for key, mutant in found.items()]

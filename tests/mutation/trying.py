@@ -45,7 +45,12 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items[:] = [item for item in items if not any(word in item.name for word in ELSEWHERE)]
+    items[:] = [item for item in items if not _is_elsewhere(item)]
+
+
+def _is_elsewhere(item: pytest.Item) -> bool:
+    asked = getattr(item, "fixturenames", ())
+    return any(word in item.name for word in ELSEWHERE) or "wiped" in asked
 
 
 @pytest.hookimpl(tryfirst=True)
