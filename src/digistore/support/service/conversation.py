@@ -63,7 +63,7 @@ class Conversation:
         text = checked(_MessageInput, body=body).body
 
         async def work(tx: Transaction) -> None:
-            now = await rows.load_request(tx, found.id)
+            now = await rows.locked_request(tx, found.id)
             if now.state not in TALKS:
                 raise InvalidTransition("support request", now.state, SupportState.IN_PROGRESS)
             new = after_reply(now.state, by_staff=by_staff, ask=ask)
@@ -91,7 +91,7 @@ class Conversation:
         await self._users.acting(assignee_id)
 
         async def work(tx: Transaction) -> None:
-            now = await rows.load_request(tx, found.id)
+            now = await rows.locked_request(tx, found.id)
             if now.state not in TALKS:
                 raise InvalidTransition("support request", now.state, SupportState.IN_PROGRESS)
             started = now.state is SupportState.OPEN
@@ -133,7 +133,7 @@ class Conversation:
             raise AccessRequired(found.product_id, access.reason)
 
         async def work(tx: Transaction) -> None:
-            now = await rows.load_request(tx, found.id)
+            now = await rows.locked_request(tx, found.id)
             noun = "support request"
             window = self._settings.reopen_window
             if now.state is not SupportState.RESOLVED or now.resolved_at is None:
@@ -163,7 +163,7 @@ class Conversation:
             )
 
         async def work(tx: Transaction) -> None:
-            now = await rows.load_request(tx, found.id)
+            now = await rows.locked_request(tx, found.id)
             if moves("support request", MOVES, now.state, SupportState.CLOSED):
                 await rows.change(tx, acting, "close", now, state=SupportState.CLOSED)
 
@@ -196,7 +196,7 @@ class Conversation:
         require_staff(by_staff=by_staff)
 
         async def whole(tx: Transaction) -> None:
-            await work(tx, acting, await rows.load_request(tx, found.id))
+            await work(tx, acting, await rows.locked_request(tx, found.id))
 
         await self._database.transact(whole)
         return await rows.load_request(self._database, found.id)

@@ -127,6 +127,17 @@ async def requests_about(reader: Database | Reader, order_id: str) -> tuple[Supp
     return tuple([await load_request(reader, row.id) for row in found])
 
 
+async def locked_request(tx: Transaction, request_id: str) -> SupportRequest:
+    """Return the same, under its lock: its money may move at this moment.
+
+    Raises:
+        NotFound: there is none.
+    """
+    mine = support_requests.c.id == request_id
+    await tx.rows(select(support_requests.c.id).where(mine).with_for_update())
+    return await load_request(tx, request_id)
+
+
 async def request_of_order(reader: Database | Reader, order_id: str) -> SupportRequest:
     """Return the request that an order pays for."""
     row = await reader.first(requests().where(support_requests.c.order_id == order_id))

@@ -323,7 +323,7 @@ class AsyncSupport(Conversation):
 
 
 async def _close(tx: Transaction, request_id: str) -> None:
-    now = await rows.load_request(tx, request_id)
+    now = await rows.locked_request(tx, request_id)
     if now.state is SupportState.RESOLVED:
         await rows.change(tx, THE_SYSTEM, "close", now, state=SupportState.CLOSED)
 
