@@ -136,9 +136,9 @@ def database(template: Path, tmp_path: Path, clock: FrozenClock) -> Iterator[Dat
     run(database.close())
 
 
-def write(database: Database, *changes: Change, actor: str = "system") -> None:
+def write(database: Database, *changes: Change, heads: Any = None) -> None:
     async def work(tx: Transaction) -> None:
-        await record(tx, actor, "test", changes)
+        await record(tx, "system", "test", changes, heads)
 
     run(database.transact(work))
 
@@ -163,6 +163,13 @@ def test_several_versions_in_one_transaction_are_chained(database: Database) -> 
     assert [(row[1], row[2]) for row in rows] == [("a", 1), ("a", 2), ("a", 3), ("b", 1)]
     assert [row[8] for row in rows] == [None, rows[0][7], rows[1][7], None]
     assert all(row[7] == own_digest(row) for row in rows)
+
+
+def test_a_head_that_was_not_seen_is_read(database: Database) -> None:
+    write(database, Change("thing", "a", 1))
+    write(database, Change("thing", "a", 2), heads={("thing", "a", 1): None})
+    first, second = rows_of(database)
+    assert second[8] == first[7]
 
 
 def test_no_changes_write_nothing(database: Database) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import select
 import signal
 from collections import defaultdict
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 MUTANTS = Path("mutants.json")  # by the function that they are in
 OUTCOMES = Path("outcomes.json")  # whether they were killed; None where no test comes by
+AT_ONCE = os.cpu_count() or 1
 LONGEST = 600  # seconds until a mutant that waits for ever has failed
 ELSEWHERE = ("PostgreSQL", "AsyncStore")  # one database and one colour are enough here
 
@@ -66,14 +68,30 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
             reaching[function].append((process_time() - began, item))
     set_mutant_under_test("")
     gc.freeze()  # what is there already is not copied into each fork
-    outcomes = {}
+    outcomes: dict[str, bool | None] = {}
+    trying: dict[int, str] = {}  # by the descriptor of the process that tries it
     for function, mutants in json.loads(MUTANTS.read_text(encoding="utf-8")).items():
         tests = sorted(reaching[function], key=lambda one: one[0])
         limit = 3 + 3 * sum(took for took, _ in tests)
         for name in mutants:
-            outcomes[name] = is_killed(name, [item for _, item in tests], limit) if tests else None
-        OUTCOMES.write_text(json.dumps(outcomes), encoding="utf-8")
+            outcomes[name] = None
+            if tests:
+                if len(trying) == AT_ONCE:
+                    hear(trying, outcomes)
+                trying[begin(name, [item for _, item in tests], limit)] = name
+    while trying:
+        hear(trying, outcomes)
     return True
+
+
+def hear(trying: dict[int, str], outcomes: dict[str, bool | None]) -> None:
+    """Wait until one has tried its mutant, and write down whether it was killed."""
+    ended, _, _ = select.select(trying, [], [])
+    for process in ended:
+        status = os.waitid(os.P_PIDFD, process, os.WEXITED)
+        os.close(process)
+        outcomes[trying.pop(process)] = status is None or status.si_status != 0
+    OUTCOMES.write_text(json.dumps(outcomes), encoding="utf-8")
 
 
 def passes(item: pytest.Item) -> bool:
@@ -82,8 +100,8 @@ def passes(item: pytest.Item) -> bool:
     return not any(report.failed for report in reports)
 
 
-def is_killed(name: str, tests: Iterable[pytest.Item], limit: float) -> bool:
-    """Play *tests* on a mutant until one fails; to work longer than *limit* is a failure."""
+def begin(name: str, tests: Iterable[pytest.Item], limit: float) -> int:
+    """Let a process play *tests* on a mutant until one fails; to work past *limit* is a failure."""
     child = os.fork()
     if child == 0:
         signal.signal(signal.SIGPROF, signal.SIG_DFL)
@@ -95,4 +113,4 @@ def is_killed(name: str, tests: Iterable[pytest.Item], limit: float) -> bool:
             os._exit(0 if all(passes(item) for item in tests) else 1)
         except BaseException:  # noqa: BLE001  pytest.exit among others: it fails
             os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0
+    return os.pidfd_open(child)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _KEY = (audit.c.entity, audit.c.entity_id, audit.c.version)
 _INSERT = inserting(audit, tuple(column.name for column in audit.c if column.name != "sequence"))
-Heads: TypeAlias = "Mapping[tuple[str, str, int], bytes]"
-"""Digests by entity, its id and version."""
+Heads: TypeAlias = "Mapping[tuple[str, str, int], bytes | None]"
+"""Digests by entity, its id and version; ``None`` where the read did not see that row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,8 @@ async def _previous(
     tx: Transaction, changes: Sequence[Change], heads: Heads
 ) -> dict[tuple[str, str, int], bytes]:
     wanted = [(one.entity, one.entity_id, one.version - 1) for one in changes if one.version > 1]
-    known = {key: heads[key] for key in wanted if key in heads}
-    unknown = [key for key in wanted if key not in heads]
+    known = {key: seen for key in wanted if (seen := heads.get(key))}
+    unknown = [key for key in wanted if key not in known]
     if not unknown:
         return known
     found = await tx.rows(select(*_KEY, audit.c.digest).where(tuple_(*_KEY).in_(unknown)))

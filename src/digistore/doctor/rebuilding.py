@@ -27,11 +27,11 @@ from digistore.orders.tables import order_lines, orders, payment_attempts
 from digistore.orders.writes import lock_order
 from digistore.outbox.tables import deliveries, events
 from digistore.payments.book import Book
-from digistore.payments.rules.derive import causes, derive, sold_lines, take_outcomes
-from digistore.payments.service.settle import Moved, NothingNew, Settle, told_of
+from digistore.payments.rules.derive import causes, derive, take_outcomes
+from digistore.payments.service.settle import Moved, NothingNew, Settle
 from digistore.payments.service.telling import events_of
 from digistore.payments.tables import disputes, payment_actions, payments, refunds
-from digistore.payments.writing import differences
+from digistore.payments.writing import bump_versions, differences, told_of
 from digistore.support.tables import support_requests
 from digistore.users.reads import stands_for
 
@@ -135,7 +135,7 @@ class Rebuild(Settle):
         check_sound(book)
         derive(book)
         await _check_told(tx, book)
-        heard = self._hear(book, rows)
+        heard = self._hear(book, rows, [_as_heard(cause, rows.values()) for cause in causes(book)])
         outcomes = {line: outcome for told in heard for line, outcome in told.outcomes.items()}
         take_outcomes(book, outcomes, refund_duplicates=False)  # a repair moves nobody's money
         mend(book, [action for told in heard for action in told.actions])
@@ -144,23 +144,6 @@ class Rebuild(Settle):
         moved = {change.entity_id for told in heard for change in told.changes}
         keys = [_key(row) for row in grants if row.id not in moved and _has_wrong_key(row)]
         return _Draft(book, heard, keys, frozenset(row.order_id for row in grants))
-
-    def _hear(self, book: Book, rows: Mapping[Kind, Sequence[Sequence[Any]]]) -> list[Heard]:
-        lines = sold_lines(book)
-        told = [_as_heard(cause, rows.values()) for cause in causes(book)]
-        if not told:
-            return []
-        return [
-            self._kinds[kind].heard(
-                [line for line in lines if line.kind is kind],
-                told,
-                answered,
-                now=book.now,
-                new_id=book.new_id,
-                actor=book.actor,
-            )
-            for kind, answered in rows.items()
-        ]
 
 
 def _as_heard(cause: Cause, rows: Iterable[Sequence[Sequence[AnyRow]]]) -> Cause:
@@ -179,16 +162,12 @@ def _as_heard(cause: Cause, rows: Iterable[Sequence[Sequence[AnyRow]]]) -> Cause
 
 async def _write(tx: Transaction, draft: _Draft) -> list[Change]:
     """Write a draft; return what has changed but for the order itself."""
-    changes = []
-    for payment in draft.book.payments:
-        if draft.book.was(payment) != payment:
-            payment.version += 1
-            changes.append(Change("payment", payment.id, payment.version, told_of(payment)))
+    changed = bump_versions(draft.book)
     statements = draft.statements
     await tx.batch(statements)
     await tx.batch(events_of(draft.book) if statements else ())
     heard = [change for told in draft.heard for change in told.changes]
-    return [*changes, *heard, *(change for _, change in draft.keys)]
+    return [*changed, *heard, *(change for _, change in draft.keys)]
 
 
 def _refuse_facts(statements: Iterable[Statement]) -> None:

@@ -202,7 +202,7 @@ class Book:
 
     now: datetime
     new_id: Callable[[str], str]
-    actor: str
+    actor: str = "system"
     order: OrderFacts | None = None
     redemption: RedemptionFacts | None = None
     lines: list[LineFacts] = field(default_factory=list)
@@ -212,7 +212,7 @@ class Book:
     disputes: list[DisputeFacts] = field(default_factory=list)
     actions: list[ActionFacts] = field(default_factory=list)
     before: dict[str, Any] = field(default_factory=dict)
-    heads: dict[tuple[str, str, int], bytes] = field(default_factory=dict)
+    heads: dict[tuple[str, str, int], bytes | None] = field(default_factory=dict)
 
     @property
     def covering(self) -> PaymentFacts | None:
@@ -308,15 +308,17 @@ class Book:
         """The entries that differ from what is stored."""
         return [entry for entry in self.entries() if self.before.get(entry.id) != entry]
 
-    def only_tickets(self) -> list[DisputeFacts] | None:
-        """The disputes whose newer ticket is all that changed, ``None`` if there is more."""
-        changed = self.changed()
-        tickets = [entry for entry in changed if isinstance(entry, DisputeFacts)]
-        for dispute in tickets:
-            stored = self.was(dispute)
-            if stored is None or _copy(dispute, ticket=stored.ticket) != stored:
+    def only_tickets(self) -> dict[str, int] | None:
+        """The tickets that are stored of disputes, if newer ones are all that changed."""
+        seen = {}
+        for entry in self.changed():
+            stored = self.was(entry)
+            if not isinstance(entry, DisputeFacts) or stored is None:
                 return None
-        return tickets if len(tickets) == len(changed) else None
+            if _copy(entry, ticket=stored.ticket) != stored:
+                return None
+            seen[entry.id] = stored.ticket
+        return seen
 
 
 def _copy(entry: Any, **values: object) -> Any:  # noqa: ANN401  an entry

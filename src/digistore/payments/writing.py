@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Table, Update, bindparam, delete, update
 
+from digistore.audit import Change
 from digistore.database import Call, Prepared, Statement, changing, inserting
 from digistore.orders.discounts.redeeming import give_back, set_redemption, take_again
 from digistore.orders.writes import set_attempt, set_line, set_order
@@ -58,6 +59,28 @@ _TAKE = inserting(dispute_lines, ("dispute_id", "order_line_id"))
 def differences(book: Book) -> list[Statement]:
     """Return the statements that store what has changed, in the order that constraints need."""
     return [statement for entry in book.changed() for statement in _store(entry, book.was(entry))]
+
+
+def bump_versions(book: Book) -> list[Change]:
+    """Give each payment that has changed its next version; return what the audit keeps of them."""
+    changes = []
+    for payment in book.payments:
+        if book.was(payment) != payment:
+            payment.version += 1
+            changes.append(Change("payment", payment.id, payment.version, told_of(payment)))
+    return changes
+
+
+def told_of(payment: PaymentFacts) -> dict[str, str | int | bool | None]:
+    """Return what the audit keeps of a payment."""
+    return {
+        "state": payment.state,
+        "captured": payment.captured,
+        "disposition": payment.disposition,
+        "own_refunds": payment.own_refunds,
+        "gateway_refunds": payment.gateway_refunds,
+        "disputed": payment.disputed,
+    }
 
 
 def look_at(event_id: str, at: datetime) -> Update:

@@ -44,6 +44,7 @@ TOLD: Mapping[type[DigistoreError], tuple[str, ...]] = {
     AmountNotSupported: ("fields", "nearest"),
     TooManyAttempts: ("retry_at",),
     GatewayError: ("order_id",),
+    Busy: ("outcome_unknown",),
 }
 GATEWAY = "the payment provider did not do this; the same request may be sent again"
 STORAGE = "the file cannot be delivered at present; try again later"
@@ -95,4 +96,6 @@ def _plain(value: object) -> Detail:
         return {str(name): _plain(one) for name, one in value.items()}
     if isinstance(value, tuple):
         return tuple(_plain(one) for one in value)
+    if isinstance(value, bool):
+        return value or None  # what is not so is not told
     return None if value is None else str(value)

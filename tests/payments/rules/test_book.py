@@ -37,7 +37,7 @@ def test_nothing_has_changed_in_what_was_just_stored() -> None:
     book = a_full_book()
     assert len(list(book.entries())) == 8
     assert book.changed() == []
-    assert book.only_tickets() == []
+    assert book.only_tickets() == {}
     for entry in book.entries():
         assert book.was(entry) == entry
         assert book.was(entry) is not entry
@@ -79,7 +79,7 @@ def test_a_newer_ticket_alone_is_told_apart() -> None:
     book = a_full_book()
     (dispute,) = book.disputes
     dispute.ticket = 9
-    assert book.only_tickets() == [dispute]
+    assert book.only_tickets() == {dispute.id: 1}
     dispute.reason = "fraud"
     assert book.only_tickets() is None
 

@@ -148,7 +148,7 @@ def test_deriving_again_changes_nothing() -> None:
     book.remember()
     derive(book)
     assert book.changed() == []
-    assert book.only_tickets() == []
+    assert book.only_tickets() == {}
 
 
 def test_a_book_without_an_order_has_sums_only() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,13 +20,13 @@ from digistore.database import Call, Statement
 from digistore.errors import InvalidTransition
 from digistore.gateways import GatewayProfile, PaymentSnapshot, Whose
 from digistore.ids import new_id
-from digistore.orders.kinds import Heard, Kind, LineKind
+from digistore.orders.kinds import Cause, Heard, Kind, LineKind
 from digistore.orders.service.settling import Takings
 from digistore.orders.tables import orders
 from digistore.orders.writes import lock, set_outcome
 from digistore.orders.writes import locked as locked_order
-from digistore.payments.book import Book, PaymentFacts
-from digistore.payments.models import ActionKind, PaymentState
+from digistore.payments.book import Book
+from digistore.payments.models import ActionKind
 from digistore.payments.reading import Answers, fill, order_reads, orphan_reads, read_told
 from digistore.payments.rules.derive import (
     ask_about,
@@ -39,10 +39,11 @@ from digistore.payments.rules.derive import (
 )
 from digistore.payments.rules.judge import judge_all
 from digistore.payments.rules.merge import merge
+from digistore.payments.rules.without_gateway import end, pay_nothing
 from digistore.payments.service.telling import events_of
 from digistore.payments.tables import disputes, payments
 from digistore.payments.takings import read_takings
-from digistore.payments.writing import differences
+from digistore.payments.writing import bump_versions, differences
 
 if TYPE_CHECKING:
     from digistore.database import Database, Reader, Transaction
@@ -91,33 +92,31 @@ class Settle:
             await self._settle(snapshot, ticket, cause)
 
     async def _settle(self, snapshot: PaymentSnapshot, ticket: int, cause: str) -> None:
-        now = self._database.clock()
-        book = _book(now, lambda prefix: new_id(prefix, now), "system")
-        order_id, payment_id = await read_told(self._database, book, snapshot)
-        known = order_id is not None or payment_id is not None
-        if snapshot.whose is Whose.UNKNOWN and not known:
-            return
-
         def take_in(book: Book) -> None:
             merge(book, snapshot, ticket)
 
-        self._work_out(book, take_in)
-        tickets = book.only_tickets()
-        if tickets is None:
-            await self.apply(order_id, payment_id, take_in, "system", cause)
+        now = self._database.clock()
+        book = Book(now, lambda prefix: new_id(prefix, now))
+        order_id, payment_id = await read_told(self._database, book, snapshot)
+        if snapshot.whose is Whose.UNKNOWN and order_id is None and payment_id is None:
             return
-        for dispute in tickets:
-            stored = book.was(dispute)
-            newer = (
+        self._work_out(book, take_in)
+        seen = book.only_tickets()
+        if seen is None or not await self._raise_tickets(seen, ticket):
+            await self.apply(order_id, payment_id, take_in, "system", cause)
+
+    async def _raise_tickets(self, seen: Mapping[str, int], ticket: int) -> bool:
+        """Note that disputes are as they were; ``False`` where a rival has told something newer."""
+        for dispute_id, before in seen.items():
+            raised = (
                 update(disputes)
-                .where(disputes.c.id == dispute.id)
-                .where(disputes.c.ticket == (stored.ticket if stored else ticket))
+                .where(disputes.c.id == dispute_id, disputes.c.ticket == before)
                 .values(ticket=ticket)
                 .returning(disputes.c.id)
             )
-            if not await self._database.transact(lambda tx, newer=newer: tx.rows(newer)):  # type: ignore[misc]
-                # A rival was faster, and what it told may be older than this.
-                await self.apply(order_id, payment_id, take_in, "system", cause)
+            if not await self._database.transact(lambda tx, raised=raised: tx.rows(raised)):  # type: ignore[misc]
+                return False
+        return True
 
     async def apply(
         self,
@@ -218,13 +217,13 @@ class Settle:
         result = self._work_out(book, mutation)
         if not book.changed():
             raise NothingNew
-        heard = self._hear(book, rows)
+        heard = self._hear(book, rows, causes(book))
         take_outcomes(book, _merged(heard), refund_duplicates=self._refund_duplicates)
         for told in heard:
             for kind, line_id in told.actions:
                 ask_about(book, ActionKind(kind), line_id)
         derive(book)
-        changed = _bump_versions(book)
+        changed = bump_versions(book)
         tx.put(_in_order(book, heard))
         tx.put(events_of(book))
         changes = [*changed, *(change for told in heard for change in told.changes)]
@@ -243,10 +242,10 @@ class Settle:
         derive(book)
         return result
 
-    def _hear(self, book: Book, rows: Mapping[Kind, Answers]) -> list[Heard]:
-        lines, told = sold_lines(book), causes(book)
+    def _hear(self, book: Book, rows: Mapping[Kind, Answers], told: Sequence[Cause]) -> list[Heard]:
         if not told:
             return []
+        lines = sold_lines(book)
         return [
             self._kinds[kind].heard(
                 [line for line in lines if line.kind is kind],
@@ -276,48 +275,12 @@ class Settle:
 
     async def settle_free(self, tx: Transaction, order_id: str, actor: str) -> None:
         """Record a payment of zero and open what it covers, in the order's own transaction."""
-
-        def pay_nothing(book: Book) -> None:
-            order = book.order
-            if order is None:
-                raise AssertionError
-            book.payments.append(
-                PaymentFacts(
-                    id=book.new_id("pay"),
-                    order_id=order.id,
-                    gateway="free",
-                    livemode=order.livemode,
-                    account="",
-                    ref=order.id,
-                    checkout_id=None,
-                    state=PaymentState.SUCCEEDED,
-                    currency=order.currency,
-                    asked=0,
-                    captured=0,
-                    created_at=book.now,
-                    received_at=book.now,
-                )
-            )
-
         await self.apply_in(tx, order_id, None, pay_nothing, actor, "free")
 
     async def close(self, order_id: str, actor: str, cause: str, *, cancel: bool) -> None:
         """End an open order that its gateway can no longer have paid: canceled, or expired."""
-
-        def end(book: Book) -> None:
-            order = book.order
-            if order is None or order.state not in {"open", "expired"}:
-                return
-            live = [attempt for attempt in book.attempts if attempt.live_key]
-            over = book.now >= order.expires_at
-            if cancel and not (cause == "replaced" and over):
-                order.canceled_at = order.canceled_at or book.now
-            elif over and not live:
-                order.expired_at = order.expired_at or book.now
-            for attempt in live:  # the gateway could not end it: ask again soon
-                attempt.next_check_at = book.now
-
-        await self.apply(order_id, None, end, actor, cause)
+        ending = partial(end, cancel=cancel, replaced=cause == "replaced")
+        await self.apply(order_id, None, ending, actor, cause)
 
     async def takings(self, reader: Database | Reader, order_id: str) -> Takings | None:
         """Return what covers an order and what went back of it, ``None`` if nothing does."""
@@ -337,10 +300,6 @@ class Settle:
         return None if row is None else str(row.customer)
 
 
-def _book(now: datetime, draw: Callable[[str], str], actor: str) -> Book:
-    return Book(now=now, new_id=draw, actor=actor)
-
-
 def _book_reads(order_id: str | None, payment_id: str | None) -> list[Call]:
     return orphan_reads(payment_id) if order_id is None else order_reads(order_id)
 
@@ -348,7 +307,7 @@ def _book_reads(order_id: str | None, payment_id: str | None) -> list[Call]:
 def _book_of(
     tx: Transaction, told: Answers, order_id: str | None, payment_id: str | None, actor: str
 ) -> Book:
-    book = fill(_book(tx.now, tx.new_id, actor), told)
+    book = fill(Book(tx.now, tx.new_id, actor), told)
     if payment_id is not None:
         mine = [one for one in book.payments if one.id == payment_id]
         if [one.order_id for one in mine] != [order_id]:
@@ -370,27 +329,6 @@ def _in_order(book: Book, heard: Sequence[Heard]) -> list[Statement]:
     ]
     opened = [statement for told in heard for statement in told.writes]
     return [*differences(book), *opened, *elsewhere]
-
-
-def _bump_versions(book: Book) -> list[Change]:
-    changes = []
-    for payment in book.payments:
-        if book.was(payment) != payment:
-            payment.version += 1
-            changes.append(Change("payment", payment.id, payment.version, told_of(payment)))
-    return changes
-
-
-def told_of(payment: PaymentFacts) -> dict[str, str | int | bool | None]:
-    """Return what the audit keeps of a payment."""
-    return {
-        "state": payment.state,
-        "captured": payment.captured,
-        "disposition": payment.disposition,
-        "own_refunds": payment.own_refunds,
-        "gateway_refunds": payment.gateway_refunds,
-        "disputed": payment.disputed,
-    }
 
 
 def _order_change(locked: Change, book: Book) -> Change:
