@@ -209,10 +209,9 @@ GUARDS: Final = (
     Guard(
         "a newer ticket is stored where nothing came between",
         "payments/service/settle.py",
-        "                .where(disputes.c.ticket == (stored.ticket if stored else ticket))\n",
-        "",
-        "tests/payments/test_settle_confluence.py",
-        "not PostgreSQL",
+        "disputes.c.id == dispute_id, disputes.c.ticket == before",
+        "disputes.c.id == dispute_id",
+        "tests/payments/test_settle.py",
     ),
 )
 
