@@ -18,8 +18,9 @@ from tests.past import connection_to
 WRITTEN = {table.name: set(columns) for table, columns in PROJECTIONS.items()}  # type: ignore[attr-defined]
 WRITTEN["digistore_orders"] |= {"version"}
 WRITTEN["digistore_provider_events"] = {"next_check_at"}
+WRITTEN["digistore_discounts"] = {"used"}
 GROWING = {table.name for table in ADDED} | {"digistore_audit"}
-WHOLE = {"digistore_day_figures", "digistore_holdings"}
+WHOLE = {"digistore_day_figures", "digistore_holdings", "digistore_discount_customers"}
 
 _SET = {
     "sqlite": (
@@ -123,6 +124,18 @@ PROJECTED = (
         "UPDATE digistore_day_figures SET value = value + 1 WHERE figure = 'orders'",
     ),
     plant(
+        "discount_uses_are_counted",
+        "",
+        "UPDATE digistore_discounts SET used = used - 1 WHERE id = :discount",
+        "DELETE FROM digistore_discount_customers WHERE customer_id = :late_discounted_buyer",
+    ),
+    plant(
+        "discount_uses_are_counted",
+        "",
+        "UPDATE digistore_discount_customers SET used = 0"
+        " WHERE discount_id = :discount AND customer_id <> :late_discounted_buyer AND used = 1",
+    ),
+    plant(
         "lost_dispute_is_asked_about",
         "",
         "DELETE FROM digistore_payment_actions WHERE subject = :half_lost_dispute",
@@ -190,6 +203,11 @@ CONTRADICTED = (
         "help",
         "",
         "UPDATE digistore_support_requests SET state = 'unpaid' WHERE id = :help_request",
+    ),
+    plant(
+        "redemption",
+        "",
+        "DELETE FROM digistore_redemptions WHERE order_id = :discounted_order",
     ),
     plant("buyer", "", _LINE.format("buyer_id = :seller", "paid")),
 )

@@ -12,14 +12,22 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from digistore import SYSTEM, Store
+from digistore import SYSTEM, Product, Store
 from digistore.doctor import Remedy
-from digistore.doctor.remedies import ASK_THE_GATEWAY, BOOKS, FIGURES, MESSAGES, remedy_of
+from digistore.doctor.remedies import (
+    ASK_THE_GATEWAY,
+    BOOKS,
+    FIGURES,
+    MESSAGES,
+    USES,
+    remedy_of,
+)
 from digistore.doctor.service import CHECKS
 from digistore.errors import Invalid
 from digistore.gateways.sandbox import SandboxGateway
 from digistore.testing import FrozenClock
-from tests.conftest import SECRET, Shop
+from digistore.users import User
+from tests.conftest import RETURN, SECRET, Shop
 from tests.doctor.damage import (
     APART,
     CONTRADICTED,
@@ -30,6 +38,7 @@ from tests.doctor.damage import (
 )
 from tests.doctor.plant import BY_NAME, Plant, Told, copy_of
 from tests.extent import extent
+from tests.orders.test_races import a_product
 from tests.past import connection_to
 from tests.races import Race
 
@@ -138,6 +147,28 @@ def test_a_repair_loses_nothing_that_is_settled_meanwhile(race: Race) -> None:
         assert {one for one in states if one[0] in {bought.order.id, again.order.id}} == ended
 
 
+def test_a_repair_counts_every_use_that_is_taken_meanwhile(race: Race) -> None:
+    book = a_product(race.store)
+    for number in range(extent(2, 30)):
+        code = f"CODE{number}"
+        discount = race.store.orders.add_discount(SYSTEM, code, percent=100)
+        people = [race.store.users.guest(f"{code}{which}@example.com") for which in range(4)]
+        _buy(race.store, book=book, buyer=people[0], code=code)
+        with connection_to(race.store) as connection:
+            connection.exec_driver_sql(_TOO_MANY.format(discount.id))
+            connection.commit()
+        race.at_once(
+            lambda store: store.doctor(repair=True),
+            *(partial(_buy, book=book, buyer=one, code=code) for one in people[1:]),
+        )
+        assert race.store.doctor().findings == ()
+        assert race.store.orders.retire_discount(SYSTEM, discount).used == len(people)
+
+
+def _buy(store: Any, *, book: Product, buyer: User, code: str) -> Any:
+    return store.orders.checkout(buyer, [book], return_url=RETURN, discount=code)
+
+
 def _hear(store: Store, signed: tuple[bytes, dict[str, str]]) -> Any:
     return store.payments.handle_webhook("sandbox", *signed)
 
@@ -147,8 +178,11 @@ _REVOKED = (
 )
 
 
+_TOO_MANY = "UPDATE digistore_discounts SET used = used + 7 WHERE id = '{}'"
+
+
 def test_every_remedy_names_a_check() -> None:
-    assert BOOKS | MESSAGES | ASK_THE_GATEWAY | {FIGURES} <= {check.name for check in CHECKS}
+    assert BOOKS | MESSAGES | ASK_THE_GATEWAY | {FIGURES, USES} <= {check.name for check in CHECKS}
     assert {remedy_of(check.name) for check in CHECKS} == set(Remedy)
     assert [remedy.command for remedy in Remedy] == [
         "digistore doctor --repair",
@@ -159,7 +193,7 @@ def test_every_remedy_names_a_check() -> None:
 
 def test_whatever_a_repair_can_undo_is_undone_in_these_tests() -> None:
     mended = {planted.check for planted in PROJECTED}
-    assert BOOKS | MESSAGES | {FIGURES} <= mended | ELSEWHERE
+    assert BOOKS | MESSAGES | {FIGURES, USES} <= mended | ELSEWHERE
 
 
 # Found beside others by the same damage, or only where a contradiction, or no constraint, is left.

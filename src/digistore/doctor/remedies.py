@@ -11,6 +11,11 @@ from typing import Final
 from digistore.doctor.models import Remedy
 
 FIGURES: Final = "closed_days_add_up"
+USES: Final = "discount_uses_are_counted"
+# What uses are counted from: every order that took something off has its redemption, and its state.
+REDEEMED: Final = frozenset(
+    {"one_redemption_of_what_was_taken_off", "redemption_follows_its_order"}
+)
 MESSAGES: Final = frozenset({"message_is_worked_once", "messages_are_looked_at"})
 # What the figures of a day are added up from: money, orders, discounts, snapshots, references.
 WITNESSES: Final = frozenset({"I9", "I10", "I11", "I12", "I13", "I14", "I22", "I24", "I33"})
@@ -55,6 +60,6 @@ ASK_THE_GATEWAY: Final = frozenset(
 
 def remedy_of(check: str) -> Remedy:
     """Return who can mend what the check of this name finds."""
-    if check in BOOKS or check in MESSAGES or check == FIGURES:
+    if check in BOOKS or check in MESSAGES or check in {FIGURES, USES}:
         return Remedy.REPAIR
     return Remedy.RECONCILE if check in ASK_THE_GATEWAY else Remedy.PERSON

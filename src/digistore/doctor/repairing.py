@@ -14,8 +14,9 @@ from digistore.analytics.facts import happened
 from digistore.analytics.rollups import write
 from digistore.doctor.mending import Contradiction
 from digistore.doctor.rebuilding import Rebuild
-from digistore.doctor.remedies import BOOKS, FIGURES, MESSAGES, WITNESSES
+from digistore.doctor.remedies import BOOKS, FIGURES, MESSAGES, REDEEMED, USES, WITNESSES
 from digistore.errors import NotFound
+from digistore.orders.discounts.redeeming import recount
 from digistore.payments.service.settle import Moved
 from digistore.payments.writing import look_at
 
@@ -61,10 +62,11 @@ class Repairs:
     ) -> None:
         """Repair in *database*; *kinds* say what lines open and close.
 
-        Figures are rebuilt only while those of *checks* that look at their facts find nothing.
+        Figures and counters are rebuilt only while those of *checks* that look at their facts
+        find nothing.
         """
         self._database = database
-        self._witnesses = [check for check in checks if check.invariant in WITNESSES]
+        self._checks = checks
         self._rebuild = Rebuild(database, kinds, settings)
 
     async def repair(self, found: Iterable[tuple[str, str]]) -> None:
@@ -96,8 +98,17 @@ class Repairs:
             await self._book(subject, done)
         elif check in MESSAGES:
             await self._database.transact(partial(_look_at, event_id=subject))
+        elif check == USES:
+            await self._refuse_doubts(one for one in self._checks if one.name in REDEEMED)
+            await self._database.transact(partial(recount, discount_id=subject))
         elif check == FIGURES:
+            await self._refuse_doubts(one for one in self._checks if one.invariant in WITNESSES)
             await self._figures(subject)
+
+    async def _refuse_doubts(self, witnesses: Iterable[Check]) -> None:
+        for witness in witnesses:
+            if await self._database.read(partial(witness.find, most=1)):
+                raise Contradiction  # the sum may be right, and what it is the sum of wrong
 
     async def _book(self, subject: str, done: set[tuple[str | None, str | None]]) -> None:
         for row in await self._database.rows(_BELONGS, {"id": subject}):
@@ -111,9 +122,6 @@ class Repairs:
             day = date.fromisoformat(subject)
         except ValueError as error:
             raise Contradiction from error
-        for witness in self._witnesses:
-            if await self._database.read(partial(witness.find, most=1)):
-                raise Contradiction  # the figures may be right, and the facts wrong
         figures = await self._database.read(partial(happened, period=Period(day, day)))
         await self._database.transact(partial(write, day=day, figures=figures))
 

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import (
     ColumnElement,
     Executable,
+    Insert,
+    Integer,
     Select,
     Table,
     and_,
     case,
     exists,
+    func,
     insert,
+    literal_column,
     or_,
     select,
 )
@@ -83,7 +87,7 @@ def _has_room(table: Table) -> ColumnElement[bool]:
     return or_(table.c.max_uses.is_(None), table.c.used < table.c.max_uses)
 
 
-def _customer(discount_id: str, customer_id: str) -> ColumnElement[bool]:
+def _customer(discount_id: str, customer_id: str | ColumnElement[Any]) -> ColumnElement[bool]:
     return and_(
         discount_customers.c.discount_id == discount_id,
         discount_customers.c.customer_id == customer_id,
@@ -155,3 +159,39 @@ async def release_if_over(tx: Transaction, order_id: str) -> None:
 def redemption_of(order_id: ColumnElement[Any]) -> Select[Any]:
     """Return the statement for what an order took of a discount."""
     return select(redemptions).where(redemptions.c.order_id == order_id)
+
+
+async def recount(tx: Transaction, discount_id: str) -> None:
+    """Make a discount's counters what its redemptions say; limits that this breaks refuse it.
+
+    All who count lock the discount first, so under its lock no redemption is seen that is yet to
+    be counted.
+    """
+    discount = sql_update(discounts).where(discounts.c.id == discount_id)
+    await tx.rows(discount.values(used=discounts.c.used))
+    await tx.rows(_uncounted_customers(discount_id))
+    taken = select(func.count()).where(
+        redemptions.c.discount_id == discount_id, redemptions.c.state.in_(("reserved", "used"))
+    )
+    await tx.rows(discount.values(used=taken.scalar_subquery()))
+    by_them = taken.where(redemptions.c.customer_id == discount_customers.c.customer_id)
+    await tx.rows(
+        sql_update(discount_customers)
+        .where(discount_customers.c.discount_id == discount_id)
+        .values(used=by_them.scalar_subquery())
+    )
+
+
+def _uncounted_customers(discount_id: str) -> Insert:
+    """Add the counters of customers who redeemed and have none."""
+    over = func.sum(redemptions.c.over_limit.cast(Integer))
+    missing = (
+        select(discounts.c.id, redemptions.c.customer_id, discounts.c.max_uses_per_customer)
+        .add_columns(literal_column("0"), over)
+        .join(redemptions, redemptions.c.discount_id == discounts.c.id)
+        .where(discounts.c.id == discount_id)
+        .where(~exists().where(_customer(discount_id, redemptions.c.customer_id)))
+        .group_by(discounts.c.id, redemptions.c.customer_id, discounts.c.max_uses_per_customer)
+    )
+    columns = ["discount_id", "customer_id", "max_uses", "used", "over_limit"]
+    return insert(discount_customers).from_select(columns, missing)
