@@ -14,7 +14,12 @@ from starlette.responses import FileResponse
 from werkzeug.test import create_environ
 from werkzeug.wrappers import Response
 
-from digistore.downloads.rules.http import LONGEST_CONDITION, Planned, plan_response
+from digistore.downloads.rules.http import (
+    LONGEST_CONDITION,
+    LONGEST_RANGE,
+    Planned,
+    plan_response,
+)
 
 ETAG = '"abc"'
 SIZE = 1000
@@ -32,10 +37,8 @@ def ranged(value: str, size: int = SIZE) -> tuple[int, int, int]:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "get", "", "GET "])
 def test_P1_other_methods_are_refused_and_told_which_there_are(method: str) -> None:
-    planned = plan(method)
-    assert planned.status == 405
-    assert planned.headers == {"Allow": "GET, HEAD", "Content-Length": "0"}
-    assert not planned.has_body
+    told = {"Allow": "GET, HEAD", "Content-Length": "0"}
+    assert plan(method) == Planned(405, 0, 0, told, has_body=False)
 
 
 @pytest.mark.parametrize(
@@ -80,6 +83,26 @@ def test_P3_conditions_come_in_their_order(headers: dict[str, str], status: int)
         assert plan_response(method, headers, size=SIZE, etag=ETAG).status == status
 
 
+EVERY = {"Accept-Ranges": "bytes", "ETag": ETAG}
+WITHOUT_BODY = {**EVERY, "Content-Length": "0"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "planned"),
+    [
+        ({"If-Match": '"zz"'}, Planned(412, 0, 0, WITHOUT_BODY)),
+        ({"If-None-Match": ETAG}, Planned(304, 0, 0, EVERY)),
+        (
+            {"Range": "bytes=1000-"},
+            Planned(416, 0, 0, {**WITHOUT_BODY, "Content-Range": "bytes */1000"}),
+        ),
+    ],
+    ids=["412", "304", "416"],
+)
+def test_P3_an_answer_without_bytes_says_so(headers: dict[str, str], planned: Planned) -> None:
+    assert plan_response("GET", headers, size=SIZE, etag=ETAG) == planned
+
+
 def test_P4_a_range_is_for_get_alone() -> None:
     planned = plan("HEAD", Range="bytes=0-9")
     assert (planned.status, planned.headers["Content-Length"]) == (200, "1000")
@@ -121,13 +144,17 @@ def test_P5_a_part_of_another_file_is_never_sent(value: str, status: int) -> Non
         "bytes=0-" + "9" * 20,
         "bytes=" + "0" * 19 + "-" + "9" * 39,
         "bytes=0-9" + "," * 100_000,
+        "bytes=0-9".ljust(LONGEST_RANGE + 1),
     ],
 )
 def test_P6_what_is_no_single_range_is_ignored(value: str) -> None:
     assert ranged(value) == (200, 0, SIZE)
 
 
-@pytest.mark.parametrize("value", ["bytes=0-9", "BYTES=0-9", "Bytes=0-9", " bytes=0-9\t"])
+@pytest.mark.parametrize(
+    "value",
+    ["bytes=0-9", "BYTES=0-9", "Bytes=0-9", " bytes=0-9\t", "bytes=0-9".ljust(LONGEST_RANGE)],
+)
 def test_P6_the_unit_is_read_in_any_case(value: str) -> None:
     assert ranged(value) == (206, 0, 10)
 

@@ -57,6 +57,12 @@ HEADER = re.compile(
         ("a\u037eb.zip", "a_b.zip", "a_b.zip"),  # NFC makes a semicolon of it
         ("e\u0301.pdf", "é.pdf", "e.pdf"),
         ("e\u200d\u0301.pdf", "é.pdf", "e.pdf"),  # what a control kept apart
+        ("a\\b\\c.zip", "c.zip", "c.zip"),
+        ("€" * 300 + ".zip", "€" * 65 + ".zip", "download.zip"),  # no sign is cut in two
+        ("a." + "b" * 300 + ".zip", "a." + "b" * 194 + ".zip", "a." + "b" * 194 + ".zip"),
+        ("a" * 300 + "." + "y" * 31, *["a" * 168 + "." + "y" * 31] * 2),
+        ("a" * 300 + "." + "y" * 32, "a" * 200, "a" * 200),
+        ("a" * 199 + "." + "y" * 40, "a" * 199, "a" * 199),
         ("x." + "y" * 300, "x." + "y" * 198, "x." + "y" * 198),
     ],
 )
@@ -64,6 +70,13 @@ def test_a_name_is_saved_as(name: str, saved: str, fallback: str) -> None:
     assert saved_name(name) == saved
     assert ascii_name(saved) == fallback
     assert content_disposition(name) == content_disposition(saved)
+
+
+def test_what_RFC_8187_leaves_as_it_is_stays_readable() -> None:
+    name = "a!#$&+-^`~ü.txt"
+    assert content_disposition(name) == (
+        "attachment; filename=\"a!#$&+-^`~u.txt\"; filename*=UTF-8''a!#$&+-^`~%C3%BC.txt"
+    )
 
 
 @given(name=st.text())

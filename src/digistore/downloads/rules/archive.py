@@ -67,18 +67,19 @@ def layout(entries: Sequence[Entry]) -> Layout:
     names = unique_names([entry.name for entry in entries])
     runs: list[tuple[int, bytes | FilePart]] = []
     place = 0
-    central = b""
+    headers: list[bytes] = []
     for index, (entry, name) in enumerate(zip(entries, names, strict=True)):
-        central += _central_header(entry, name, place)
+        headers.append(_central_header(entry, name, place))
         header = _local_header(entry, name)
         runs += [(place, header), (place + len(header), FilePart(index, 0, entry.size))]
         place += len(header) + entry.size
-    runs.append((place, central + _end(len(entries), len(central), place)))
+    central = b"".join(headers)
+    tail = central + _end(len(entries), len(central), place)
+    runs.append((place, tail))
     manifest = hashlib.sha256(central)
     for entry in entries:
         manifest.update(entry.sha256.encode())
-    size = place + len(central + _end(len(entries), len(central), place))
-    return Layout(size, f'"{manifest.hexdigest()}"', tuple(runs))
+    return Layout(place + len(tail), f'"{manifest.hexdigest()}"', tuple(runs))
 
 
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:
@@ -129,7 +130,7 @@ def _central_header(entry: Entry, name: str, place: int) -> bytes:
 
 def _end(count: int, length: int, place: int) -> bytes:
     zip64 = b""
-    if count >= _MOST_16 or length >= _MOST_32 or place >= _MOST_32:
+    if count >= _MOST_16 or place >= _MOST_32:  # a directory of 4 GiB has more files than that
         zip64 = struct.pack(
             "<4sQHHLLQQQQ",
             b"PK\x06\x06",
