@@ -66,7 +66,7 @@ PARTS = (
     Part("rules", ("entitlements/rules.py",), ("tests/entitlements/test_rules.py",)),
     Part("rules", ("orders/rules.py",), ("tests/orders/test_rules.py",)),
     Part("rules", ("orders/discounts/rules.py",), ("tests/orders/test_discount_rules.py",)),
-    Part("rules", ("orders/receipts/rules.py",), ("tests/orders/test_receipts.py",)),
+    Part("rules", ("orders/receipts/rules.py",), ("tests/orders/test_receipt_rules.py",)),
     Part("rules", ("users/rules.py",), ("tests/users/test_rules.py",)),
     Part("rules", ("catalog/rules.py",), ("tests/catalog/test_rules.py",)),
     Part("rules", ("files/rules.py",), ("tests/files/test_rules.py",)),
