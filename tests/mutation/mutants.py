@@ -70,7 +70,7 @@ PARTS = (
     Part("rules", ("users/rules.py",), ("tests/users/test_rules.py",)),
     Part("rules", ("catalog/rules.py",), ("tests/catalog/test_rules.py",)),
     Part("rules", ("files/rules.py",), ("tests/files/test_rules.py",)),
-    Part("rules", ("support/rules.py",), ("tests/support",)),
+    Part("rules", ("support/rules.py",), ("tests/support/test_rules.py",)),
     Part("rules", ("analytics/rules.py",), ("tests/analytics/test_rules.py",)),
     Part(
         "rules",
