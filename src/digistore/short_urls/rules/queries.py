@@ -34,7 +34,8 @@ def with_click(url: str, token: str) -> str:
     """Return *url* with the token of a click, in place of any that stands there."""
     base, mark, fragment = url.partition("#")
     path, _, query = base.partition("?")
-    kept = [part for part in query.split("&") if part and part.partition("=")[0] != CLICK_FIELD]
+    parts = [part for part in query.split("&") if part]
+    kept = [part for part in parts if unquote_plus(part.partition("=")[0]) != CLICK_FIELD]
     return f"{path}?{'&'.join([*kept, f'{CLICK_FIELD}={token}'])}{mark}{fragment}"
 
 
