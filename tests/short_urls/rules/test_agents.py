@@ -117,6 +117,7 @@ def test_what_comes_ahead_of_time_is_kept_as_a_bot() -> None:
         ("Mozilla/5.0 (Android) Chrome/126 Safari/537", ("chrome", "tablet", False)),
         ("Mozilla/5.0 (Android; CUBOT) Chrome/126 Mobile", ("chrome", "phone", False)),
         ("CUBOT Googlebot", ("other", "other", True)),
+        ("PyCUBOTthon", ("other", "other", True)),  # a brand is taken out wherever it stands
         ("curl/8.5.0", ("other", "other", True)),
         ("SomethingElse/1.0", ("other", "other", False)),
         (" ", ("other", "other", True)),

@@ -91,7 +91,7 @@ def read_given(given: Mapping[str, object]) -> dict[str, Any]:
 
 def stored_rule(rule: LinkRule) -> dict[str, Any]:
     """Return *rule* as it is stored: what it does not say is left out."""
-    return rule.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    return rule.model_dump(mode="json", exclude_defaults=True)
 
 
 def fitted(
