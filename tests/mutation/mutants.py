@@ -82,7 +82,11 @@ PARTS = (
             "tests/downloads/test_zip.py",
         ),
     ),
-    Part("rules", ("short_urls/rules/*.py",), ("tests/short_urls",)),
+    Part(
+        "rules",
+        ("short_urls/rules/*.py",),
+        ("tests/short_urls/rules", "tests/short_urls/test_targets.py"),
+    ),
 )
 
 

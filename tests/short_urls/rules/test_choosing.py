@@ -143,7 +143,8 @@ def test_a_query_that_is_too_long_or_too_rich_has_no_pairs(
         (f"{URL}?a+b=own", "a%20b=1", f"{URL}?a+b=own"),
         (f"{URL}#a?b#c", "b=/%26+", f"{URL}?b=%2F%26%20#a?b#c"),
         (f"{URL}?a?b=own#f?c=1", "a?b=1&c=2", f"{URL}?a?b=own&c=2#f?c=1"),
-        (URL, "c/d=1", f"{URL}?c%2Fd=1"),
+        (f"{URL}#f?c=1", "c=2", f"{URL}?c=2#f?c=1"),
+        (URL, "c/d=e/f", f"{URL}?c%2Fd=e%2Ff"),
         (URL, "cid=forged&%63id=too&x=1", f"{URL}?x=1"),
     ],
 )

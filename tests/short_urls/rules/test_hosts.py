@@ -28,6 +28,7 @@ LONG = "a." * 126  # two characters less than a host may have, and the dot at it
         ("B\xdccher.example", "xn--bcher-kva.example"),
         ("\N{PILE OF POO}.example", "xn--ls8h.example"),
         ("a" * 63, "a" * 63),
+        ("\uff41" * 63, "a" * 63),
         (f"{LONG}a", f"{LONG}a"),
         (f"{LONG}a.", f"{LONG}a"),
     ],
