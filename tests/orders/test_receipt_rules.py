@@ -264,6 +264,11 @@ def credited(refund: GivenBack, *before: ReceiptDocument) -> ReceiptDocument | N
     return credit_note_of(ORDER, RECEIPT, before, refund, CREDITING)
 
 
+def returned(line: PrintedLine, amount: int, tax: int) -> PrintedLine:
+    money = {"unit_price": amount, "discount": 0, "tax": tax, "total": amount}
+    return line.model_copy(update={name: usd(cents) for name, cents in money.items()})
+
+
 def test_a_credit_note_says_what_of_which_lines_went_back() -> None:
     assert credited(back(1050, line_1=(600, 96), line_2=(400, 26))) == ReceiptDocument(
         id=ReceiptId("rcp_2"),
@@ -280,26 +285,7 @@ def test_a_credit_note_says_what_of_which_lines_went_back() -> None:
         paid_at=NOON + 5 * HOUR,
         method="stripe",
         tax_inclusive=True,
-        lines=(
-            PrintedLine(
-                title="Book",
-                unit_price=usd(600),
-                discount=usd(0),
-                tax=usd(96),
-                tax_rate="19",
-                tax_reason="standard",
-                total=usd(600),
-            ),
-            PrintedLine(
-                title="Song",
-                unit_price=usd(400),
-                discount=usd(0),
-                tax=usd(26),
-                tax_rate="7",
-                tax_reason="reduced",
-                total=usd(400),
-            ),
-        ),
+        lines=(returned(PRINTED_BOOK, 600, 96), returned(PRINTED_SONG, 400, 26)),
         taxes=(
             PrintedTax(rate="19", reason="standard", net=usd(504), tax=usd(96)),
             PrintedTax(rate="7", reason="reduced", net=usd(374), tax=usd(26)),
