@@ -47,6 +47,20 @@ def test_links_become_those_of_their_owner_and_go_out_as_theirs(host: Host) -> N
     assert json.loads(out)["title"] == "=1+1"
 
 
+@pytest.mark.parametrize("format_", ["csv", "jsonl"])
+def test_what_goes_out_comes_in_again_whatever_a_title_holds(host: Host, format_: str) -> None:
+    title = "one\u2028two\u2029three"
+    with host.store() as store:
+        store.short_urls.shorten(SYSTEM, "https://shop.example/1", code="spring", title=title)
+        ann = store.users.grant_role(SYSTEM, store.users.ensure("ann"), Role.OPERATOR)
+    _, out, _ = host.run_on_store("links", "export", "--format", format_)
+    rows = out.replace("spring", "summer")
+    (host.folder / "links.txt").write_text(rows, encoding="utf-8")
+    assert host.run_on_store("links", "import", "links.txt", "--owner", ann.id, "--write")[0] == 0
+    with host.store() as store:
+        assert [(one.code, one.title) for one in store.short_urls.mine(ann)] == [("summer", title)]
+
+
 def test_an_import_reads_standard_input(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     text = "code,target\nspring,https://shop.example/1\n"
     monkeypatch.setattr("sys.stdin", io.StringIO(text))

@@ -65,12 +65,12 @@ PARTS = (
     ),
     Part("rules", ("entitlements/rules.py",), ("tests/entitlements/test_rules.py",)),
     Part("rules", ("orders/rules.py",), ("tests/orders/test_rules.py",)),
-    Part("rules", ("orders/discounts/rules.py",), ("tests/orders/test_discounts.py",)),
-    Part("rules", ("orders/receipts/rules.py",), ("tests/orders/test_receipts.py",)),
+    Part("rules", ("orders/discounts/rules.py",), ("tests/orders/test_discount_rules.py",)),
+    Part("rules", ("orders/receipts/rules.py",), ("tests/orders/test_receipt_rules.py",)),
     Part("rules", ("users/rules.py",), ("tests/users/test_rules.py",)),
     Part("rules", ("catalog/rules.py",), ("tests/catalog/test_rules.py",)),
     Part("rules", ("files/rules.py",), ("tests/files/test_rules.py",)),
-    Part("rules", ("support/rules.py",), ("tests/support",)),
+    Part("rules", ("support/rules.py",), ("tests/support/test_rules.py",)),
     Part("rules", ("analytics/rules.py",), ("tests/analytics/test_rules.py",)),
     Part(
         "rules",
@@ -82,7 +82,11 @@ PARTS = (
             "tests/downloads/test_zip.py",
         ),
     ),
-    Part("rules", ("short_urls/rules/*.py",), ("tests/short_urls",)),
+    Part(
+        "rules",
+        ("short_urls/rules/*.py",),
+        ("tests/short_urls/rules", "tests/short_urls/test_targets.py"),
+    ),
 )
 
 

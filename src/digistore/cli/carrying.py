@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from pathlib import Path
 
@@ -39,7 +40,8 @@ def import_links(store: Store, given: argparse.Namespace, screen: Screen) -> Ans
 def export_links(store: Store, given: argparse.Namespace, _screen: Screen) -> Answer:
     """Write the links of one owner, or of the house."""
     text = store.short_urls.export_links(_owner(store, given.owner), format=given.format)
-    return Answer(text.splitlines(), {"format": given.format, "text": text})
+    lines = [line.rstrip("\r\n") for line in io.StringIO(text)]  # a title may hold U+2028
+    return Answer(lines, {"format": given.format, "text": text})
 
 
 def _owner(store: Store, name: str | None) -> Actor:

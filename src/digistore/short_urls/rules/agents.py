@@ -123,7 +123,7 @@ def told(said: Said) -> Told:
         agent_family=family,
         device=device,
         is_bot=is_bot or said.ahead_of_time,
-        referrer_host=_referrer_host(said.referrer) if said.referrer else None,
+        referrer_host=_referrer_host(said.referrer),
         country=_country(said.country),
     )
 

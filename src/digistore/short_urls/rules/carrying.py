@@ -30,6 +30,7 @@ _FLAGS: Final = frozenset({"forward_query", "track", "permanent", "has_password"
 _NUMBERS: Final = frozenset({"max_visits", "clicks"})
 _TIMES: Final = frozenset({"starts_at", "expires_at"})
 _WORDS: Final[Mapping[str, bool]] = {"true": True, "false": False, "1": True, "0": False}
+_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Unreadable(Exception):
@@ -66,10 +67,9 @@ def row_of(link: ShortURL) -> dict[str, Any]:
 def written(rows: Iterable[Row], format: Format) -> str:  # noqa: A002  what it is called
     """Write rows as text; in CSV no cell can be taken for a formula."""
     if format == "jsonl":
-        lines = (json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows)
-        return "".join(f"{line}\n" for line in lines)
+        return "".join(f"{_json(row)}\n" for row in rows)
     stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\r\n")
+    writer = csv.writer(stream)
     writer.writerow(COLUMNS)
     writer.writerows([_cell(row[column]) for column in COLUMNS] for row in rows)
     return stream.getvalue()
@@ -81,7 +81,7 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if value else ""
+        return _json(value) if value else ""
     text = str(value)
     return f"'{text}" if text.startswith(_FORMULA) else text
 
@@ -97,8 +97,7 @@ def read_rows(rows: str | Iterable[Row]) -> Sequence[Row]:
         raise _unusable("too_many", f"an import has at most {MOST_ROWS} rows; bring it in parts")
     if not all(isinstance(row, Mapping) for row in found):
         raise _unusable("unreadable", "a row maps columns to values")
-    unknown = {str(column) for row in found for column in row if column not in COLUMNS}
-    if unknown:
+    if any(column not in COLUMNS for row in found for column in row):
         message = f"unknown columns; there are: {', '.join(COLUMNS)}"
         raise _unusable("unknown_column", message)
     return found
@@ -112,12 +111,11 @@ def _parsed(text: str) -> list[Row]:
     if len(text) > LONGEST_TEXT:
         raise _unusable("too_long", f"an import has at most {LONGEST_TEXT} characters")
     text = text.removeprefix("\ufeff")
+    lines = io.StringIO(text, newline="")  # str.splitlines would break a title at U+2028 as well
     try:
         if text.lstrip().startswith("{"):
-            return [json.loads(line) for line in text.splitlines() if line.strip()]
-        return [
-            _unquoted(row) for row in csv.DictReader(io.StringIO(text, newline=""), strict=True)
-        ]
+            return [json.loads(line) for line in lines if line.strip()]
+        return [_unquoted(row) for row in csv.DictReader(lines, strict=True)]
     except (ValueError, RecursionError, csv.Error):
         raise _unusable("unreadable", "neither CSV with a header nor JSON lines") from None
 
@@ -155,7 +153,7 @@ def _read(column: str, value: object) -> object:
         if column in _NUMBERS:
             return _number(value)
         if column in _FLAGS:
-            return value if isinstance(value, bool) else _WORDS[str(value).lower()]
+            return _WORDS[str(value).lower()]
         if column in _LISTS:
             found = json.loads(value) if isinstance(value, str) else value
             if not isinstance(found, list | tuple):
@@ -169,7 +167,7 @@ def _read(column: str, value: object) -> object:
 
 
 def _number(value: object) -> int:
-    text = "" if isinstance(value, bool) else str(value)
+    text = str(value)
     if len(text) > LONGEST_NUMBER or not text.isdecimal():
         raise ValueError
     return int(text)

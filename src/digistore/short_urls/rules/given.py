@@ -91,7 +91,7 @@ def read_given(given: Mapping[str, object]) -> dict[str, Any]:
 
 def stored_rule(rule: LinkRule) -> dict[str, Any]:
     """Return *rule* as it is stored: what it does not say is left out."""
-    return rule.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    return rule.model_dump(mode="json", exclude_defaults=True)
 
 
 def fitted(
@@ -132,7 +132,8 @@ def check_together(link: Mapping[str, Any]) -> None:
     if max_visits is not None and max_visits < link["visits"]:
         faults["max_visits"] = "below_visits"
     if link["permanent"]:
-        faults |= {name: "permanent" for name in LIMITS if link[name] is not None}
+        # What it may not have at all is said instead of how that does not fit.
+        faults = {name: "permanent" for name in LIMITS if link[name] is not None}
         faults |= {name: "permanent" for name in ("rules", "track") if link[name]}
         # A password that is about to be hashed, or taken away, comes before the one that is stored.
         if link.get("password", link["password_hash"]) is not None:

@@ -63,7 +63,7 @@ def _encoded(label: str) -> str:
     if mapped != today or _DEVIATIONS & set(label) or len(mapped) > LONGEST_LABEL:
         raise Refused("host_invalid")
     try:
-        return ToASCII(mapped).decode("ascii")
+        return ToASCII(mapped).decode()
     except UnicodeError:
         raise Refused("host_invalid") from None
 

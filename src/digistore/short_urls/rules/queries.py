@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from urllib.parse import parse_qsl, quote, unquote_plus
+from urllib.parse import parse_qsl, quote, unquote_plus, urlencode
 
 CLICK_FIELD = "cid"
 LONGEST_QUERY = 2048
@@ -34,7 +33,8 @@ def with_click(url: str, token: str) -> str:
     """Return *url* with the token of a click, in place of any that stands there."""
     base, mark, fragment = url.partition("#")
     path, _, query = base.partition("?")
-    kept = [part for part in query.split("&") if part and part.partition("=")[0] != CLICK_FIELD]
+    parts = [part for part in query.split("&") if part]
+    kept = [part for part in parts if unquote_plus(part.partition("=")[0]) != CLICK_FIELD]
     return f"{path}?{'&'.join([*kept, f'{CLICK_FIELD}={token}'])}{mark}{fragment}"
 
 
@@ -42,8 +42,8 @@ def _query_of(url: str) -> str:
     return url.partition("#")[0].partition("?")[2]
 
 
-def _with(url: str, pairs: Iterable[tuple[str, str]]) -> str:
-    added = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)
+def _with(url: str, pairs: list[tuple[str, str]]) -> str:
+    added = urlencode(pairs, quote_via=quote)
     if not added:
         return url
     base, mark, fragment = url.partition("#")

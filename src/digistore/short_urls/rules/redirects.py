@@ -89,12 +89,10 @@ def not_allowed() -> Invalid:
 
 def redirect(link: Found, url: str, visit: Visit | None, *, to_target: bool) -> Redirect:
     """Say what to answer; whoever is sent to a fallback is not sent there for ever."""
-    if visit is None or visit.method == "GET":
-        hidden, status = False, 302
-    else:
-        # A HEAD counts nothing, so it must not learn what a counted visit is worth (R6).
-        hidden = visit.method == "HEAD" and link.max_visits is not None
-        status = 303 if visit.method == "POST" else 302
+    method = visit.method if visit else None
+    # A HEAD counts nothing, so it must not learn what a counted visit is worth (R6).
+    hidden = method == "HEAD" and link.max_visits is not None
+    status = 303 if method == "POST" else 302
     headers = _NO_STORE
     if link.permanent and to_target:
         headers, status = _KEPT, 301

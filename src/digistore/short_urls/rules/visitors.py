@@ -11,7 +11,8 @@ from typing import Final
 KEPT: Final = 16  # bytes of the hash
 KEY: Final = 32  # bytes of a day's key
 LONGEST_CLIENT: Final = 64
-_V4 = re.compile(r"([0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3})\.[0-9]{1,3}")
+_BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_V4 = re.compile(rf"({_BYTE}\.{_BYTE}\.{_BYTE})\.{_BYTE}")
 _V6_HOST_BITS: Final = 80  # all but the /48, which one household or office has
 
 
