@@ -2,12 +2,14 @@
 
 python -m benchmarks            1e4, 1e5 and 1e6 purchases: a quarter of an hour when it is quiet
 python -m benchmarks --quick    1e4, fewer rounds: whether it works, nothing to quote
-python -m benchmarks --only g   one letter of the tables, or several
+python -m benchmarks --only g   one letter of the tables, or several; with --keep beside those that
+                                are known
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import random
@@ -33,7 +35,7 @@ from benchmarks import (
     streaming,
     stripe_webhook,
 )
-from benchmarks.report import report
+from benchmarks.report import report, told, with_news
 from benchmarks.runner import Table
 from benchmarks.shops import FULL, NORMAL, Place, postgresql_place, sqlite_place
 from tests.postgres import VARIABLE, NoPostgres, postgres
@@ -62,6 +64,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32)
     parser.add_argument("--only", default="abcdefghijk", help="letters of the tables")
+    parser.add_argument("--keep", action="store_true", help="keep the tables not measured now")
     parser.add_argument("--output", type=Path, help="folder of the results and plots")
     given = parser.parse_args()
     rounds = given.rounds or (QUICK if given.quick else ROUNDS)
@@ -80,6 +83,10 @@ def main() -> None:
         "load": f"{load:.1f} before, {os.getloadavg()[0]:.1f} after",
         "took": f"{(time.monotonic() - begun) / 60:.1f} minutes",
     }
+    if given.keep:
+        known = ((given.output or HERE) / "results.json").read_text()
+        kept = json.loads(known)["about"] | {"measured again": f"({given.only}) {about['date']}"}
+        tables, about = with_news(told(known), tables), kept
     write(tables, about, given.output)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from benchmarks.runner import CONTROL, FLOOR, Line, Table
+from benchmarks.runner import CONTROL, FLOOR, Line, Subject, Table
 
 LINEAR = 10.0  # a floor that grows so much adds all up, and excuses nobody
 SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
@@ -200,6 +200,29 @@ def report(tables: Sequence[Table], about: dict[str, Any]) -> tuple[str, str]:
         ],
     }
     return "\n".join(parts), json.dumps(data, indent=1) + "\n"
+
+
+def told(data: str) -> list[Table]:
+    """Return the tables of a report's JSON."""
+    return [
+        Table(
+            Subject(**table["subject"]),
+            table["rounds"],
+            table["seed"],
+            [
+                Line(**line | {"micros": tuple(line["micros"]), "ratio": tuple(line["ratio"])})
+                for line in table["lines"]
+            ],
+            table["notes"],
+        )
+        for table in json.loads(data)["tables"]
+    ]
+
+
+def with_news(known: Sequence[Table], measured: Iterable[Table]) -> list[Table]:
+    """Put what was *measured* again in the place of what is *known*; each has its own floor."""
+    news = {table.title: table for table in measured}
+    return [news.pop(table.title, table) for table in known] + list(news.values())
 
 
 def _goals(goals: Sequence[Reached]) -> str:

@@ -20,6 +20,7 @@ from digistore.database import Database
 from digistore.settings import Settings
 from digistore.short_urls import AsyncShortUrls, ShortUrls, Visit
 from digistore.short_urls.rules.redirects import Found
+from digistore.short_urls.service.clicks import BATCH
 from digistore.short_urls.service.visits import FIND
 from digistore.tokens import Secrets
 from digistore.users import AsyncUsers
@@ -93,7 +94,7 @@ def _clicks(place: Place, rounds: int, direct: ShortUrls, keeping: AsyncShortUrl
     before = place.shop.count("clicks")
     ways = {
         "resolve, click buffered": Way(
-            repeat(lambda: buffered.resolve(next(codes), next(people)[1])),
+            _whole_batches(repeat(lambda: buffered.resolve(next(codes), next(people)[1]))),
             GOAL_BUFFERED,
             WHY_BUFFERED,
         ),
@@ -105,12 +106,22 @@ def _clicks(place: Place, rounds: int, direct: ShortUrls, keeping: AsyncShortUrl
         ways,
         rounds=rounds,
         between=place.checkpoint,
-        notes=["Batches of 500 are in the time of a buffered click."],
+        notes=[f"Batches of {BATCH} are in the time of a buffered click."],
     )
     run(keeping.flush_clicks())
     if place.shop.count("clicks") - before != next(people)[0]:
         raise AssertionError
     return table
+
+
+def _whole_batches(case: Case) -> Case:
+    """Let every visit fill whole batches, so that each has its share of their writing."""
+
+    def batches(times: int) -> float:
+        whole = -(-times // BATCH) * BATCH
+        return case(whole) * times / whole
+
+    return batches
 
 
 def bound(place: Place, code: str) -> tuple[str, Any]:

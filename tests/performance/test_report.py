@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from benchmarks.plots import APART, draw, spread
-from benchmarks.report import Reached, grown, reached, report
+from benchmarks.report import Reached, grown, reached, report, told, with_news
 from benchmarks.runner import CONTROL, FLAT, FLOOR, Line, Subject, Table
 
 SMALL, LARGE = 10_000, 1_000_000
@@ -92,6 +92,14 @@ def test_growth_is_from_the_smallest_shop_to_the_largest(
 
 def test_one_size_has_no_growth() -> None:
     assert grown([table()]) == []
+
+
+def test_what_is_measured_again_takes_the_place_of_what_was_known() -> None:
+    known = [table(SMALL, micros=15.0), table(LARGE, control=1.2)]
+    _, data = report(known, {})
+    assert told(data) == known
+    again, more = table(LARGE, micros=12.0), table(LARGE, setting="FULL")
+    assert with_news(told(data), [again, more]) == [known[0], again, more]
 
 
 def test_a_picture_is_drawn_for_each_database_and_says_in_words_what_it_shows(
