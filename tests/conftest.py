@@ -83,7 +83,7 @@ def pytest_report_header(config: pytest.Config) -> str:
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say of races and failpoints how often they were run and how it went, where all are run."""
     stats = terminalreporter.stats.values()
-    reports = [one for some in stats for one in some if hasattr(one, "user_properties")]
+    reports = [one for some in stats for one in some if isinstance(one, pytest.TestReport)]
     for title, lines in (("races", table(reports)), ("failpoints", points(reports))):
         if WHOLE and lines:
             terminalreporter.section(title)

@@ -209,6 +209,17 @@ CONTRADICTED = (
         "",
         "DELETE FROM digistore_redemptions WHERE order_id = :discounted_order",
     ),
+    plant(
+        "customer",
+        "",
+        "UPDATE digistore_redemptions SET customer_id = :seller WHERE order_id = :discounted_order",
+    ),
+    plant(
+        "discount",
+        "",
+        "UPDATE digistore_redemptions SET discount_id = (SELECT id FROM digistore_discounts"
+        " WHERE code = 'OFF') WHERE order_id = :discounted_order",
+    ),
     plant("buyer", "", _LINE.format("buyer_id = :seller", "paid")),
 )
 

@@ -283,3 +283,15 @@ def test_two_mailboxes_that_look_alike_are_two(shop: Shop, bought: str, claimed:
     assert shop.store.entitlements.check(buyer, book)
     owner = users.claim(None, bought, users.start_claim(bought))
     assert shop.store.entitlements.check(owner, book)
+
+
+def test_what_stays_with_a_guest_who_moved_is_no_damage(shop: Shop) -> None:
+    """Of two open orders of one gift the guest's stays where it is, with what it took off."""
+    gift = shop.product("gift")
+    shop.store.orders.add_discount(shop.seller, "HALF", percent=50)
+    me, guest = shop.store.users.register("me@example.com"), shop.store.users.guest(ADDRESS)
+    shop.checkout(gift, me, gift_to="kid@example.com")
+    kept = shop.checkout(gift, guest, gift_to="kid@example.com", discount="HALF")
+    shop.store.users.claim_verified(SYSTEM, me, ADDRESS)
+    assert shop.store.orders.get(SYSTEM, kept.order).buyer_id == guest.id
+    assert shop.store.doctor().findings == ()

@@ -10,15 +10,15 @@ from digistore.web.problems import problem_of
 
 
 @pytest.mark.parametrize(
-    ("error", "details"),
+    ("error", "details", "headers"),
     [
-        (Busy("the database stayed locked"), {}),
-        (Busy("no answer to COMMIT", outcome_unknown=True), {"outcome_unknown": True}),
+        (Busy("the database stayed locked"), {}, {"Retry-After": "1"}),
+        (Busy("no answer to COMMIT", outcome_unknown=True), {"outcome_unknown": True}, {}),
     ],
 )
-def test_who_is_told_to_come_again_knows_whether_it_may_be_done(
-    error: Busy, details: dict[str, bool]
+def test_only_what_was_not_done_is_to_be_asked_again(
+    error: Busy, details: dict[str, bool], headers: dict[str, str]
 ) -> None:
     problem = problem_of(error, FrozenClock())
     assert (problem.status, problem.code, problem.details) == (503, "busy", details)
-    assert problem.headers == {"Retry-After": "1"}
+    assert problem.headers == headers

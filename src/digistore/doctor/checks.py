@@ -10,16 +10,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from sqlalchemy import Select, tuple_
 
+from digistore.database.retry import Fault
 from digistore.database.types import metadata
+from digistore.errors import Busy
 
 if TYPE_CHECKING:
     from digistore.database import AnyRow, Reader
+    from digistore.database.backend import Backend
 
 SLICE = 10_000  # rows of each table that one step of a statement goes through
 _SOURCE = re.compile(r"[()]|\bFROM (digistore_\w+)")
 
 Place: TypeAlias = "tuple[str | int, ...]"
 """Where a step has ended: the key of the last row that it went through."""
+
+
+def takes_too_long(backend: Backend, error: Busy) -> bool:
+    """Say whether a look was ended for the time that it took, and would be again."""
+    cause = error.__cause__
+    return cause is not None and backend.fault(cause) is Fault.MACHINE
 
 
 class Step(NamedTuple):

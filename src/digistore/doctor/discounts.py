@@ -94,8 +94,9 @@ CHECKS = (
         JOIN digistore_orders o ON o.id = r.order_id
         JOIN digistore_discounts d ON d.id = r.discount_id
         LEFT JOIN digistore_users u ON u.id = r.customer_id
+        LEFT JOIN digistore_users b ON b.id = o.buyer_id
         WHERE d.owner <> COALESCE(o.seller_id, 'house')
-           OR COALESCE(u.merged_into, r.customer_id) <> o.buyer_id
+           OR COALESCE(u.merged_into, r.customer_id) <> COALESCE(b.merged_into, o.buyer_id)
         """,
     ),
     Statement(

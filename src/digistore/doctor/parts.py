@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from digistore.database.retry import Fault
-from digistore.doctor.checks import SLICE, Check, Place, Step
+from digistore.doctor.checks import SLICE, Check, Place, Step, takes_too_long
 from digistore.doctor.models import Finding, Remedy
 from digistore.doctor.remedies import remedy_of
 from digistore.errors import Busy, Invalid
@@ -130,8 +129,7 @@ class Parts:
             try:
                 return await self._database.read(bounded)
             except Busy as error:
-                cause = error.__cause__
-                if cause is None or self._database.backend.fault(cause) is not Fault.MACHINE:
+                if not takes_too_long(self._database.backend, error):
                     raise
             size //= 10
             if size < SMALLEST:

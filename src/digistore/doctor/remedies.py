@@ -14,7 +14,11 @@ FIGURES: Final = "closed_days_add_up"
 USES: Final = "discount_uses_are_counted"
 # What uses are counted from: every order that took something off has its redemption, and its state.
 REDEEMED: Final = frozenset(
-    {"one_redemption_of_what_was_taken_off", "redemption_follows_its_order"}
+    {
+        "one_redemption_of_what_was_taken_off",
+        "redemption_follows_its_order",
+        "redemption_is_of_its_sellers_discount",
+    }
 )
 MESSAGES: Final = frozenset({"message_is_worked_once", "messages_are_looked_at"})
 # What the figures of a day are added up from: money, orders, discounts, snapshots, references.

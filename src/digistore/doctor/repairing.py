@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,10 +13,11 @@ from sqlalchemy import Text, bindparam, text
 from digistore.analytics import Period
 from digistore.analytics.facts import happened
 from digistore.analytics.rollups import write
+from digistore.doctor.checks import takes_too_long
 from digistore.doctor.mending import Contradiction
 from digistore.doctor.rebuilding import Rebuild
 from digistore.doctor.remedies import BOOKS, FIGURES, MESSAGES, REDEEMED, USES, WITNESSES
-from digistore.errors import NotFound
+from digistore.errors import Busy, NotFound
 from digistore.orders.discounts.redeeming import recount
 from digistore.payments.service.settle import Moved
 from digistore.payments.writing import look_at
@@ -48,6 +50,14 @@ _BELONGS = text(
     JOIN digistore_payments m ON m.id = d.payment_id WHERE d.id = :id
     """
 ).bindparams(bindparam("id", type_=Text()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What was rebuilt already, and which sums what they are made of leaves in doubt."""
+
+    done: set[tuple[str | None, str | None]] = field(default_factory=set)
+    doubted: dict[str, bool] = field(default_factory=dict)
 
 
 class Repairs:
@@ -83,32 +93,50 @@ class Repairs:
             NotFound,
             *self._database.refusals,
         )
-        named = sorted(set(found), key=lambda one: one[0] == FIGURES)
-        done: set[tuple[str | None, str | None]] = set()
+        named = sorted(set(found), key=lambda one: one[0] in {FIGURES, USES})
+        turn = _Turn()
         for check, subject in named:
             try:
-                await self._one(check, subject, done)
+                await self._one(check, subject, turn)
             except given_up:
                 continue  # it is found again, and then it is a person's
 
-    async def _one(
-        self, check: str, subject: str, done: set[tuple[str | None, str | None]]
-    ) -> None:
+    async def _one(self, check: str, subject: str, turn: _Turn) -> None:
         if check in BOOKS:
-            await self._book(subject, done)
+            await self._book(subject, turn.done)
         elif check in MESSAGES:
             await self._database.transact(partial(_look_at, event_id=subject))
         elif check == USES:
-            await self._refuse_doubts(one for one in self._checks if one.name in REDEEMED)
+            await self._refuse_doubts(check, turn.doubted)
             await self._database.transact(partial(recount, discount_id=subject))
         elif check == FIGURES:
-            await self._refuse_doubts(one for one in self._checks if one.invariant in WITNESSES)
+            await self._refuse_doubts(check, turn.doubted)
             await self._figures(subject)
 
-    async def _refuse_doubts(self, witnesses: Iterable[Check]) -> None:
-        for witness in witnesses:
-            if await self._database.read(partial(witness.find, most=1)):
-                raise Contradiction  # the sum may be right, and what it is the sum of wrong
+    async def _refuse_doubts(self, check: str, doubted: dict[str, bool]) -> None:
+        if check not in doubted:
+            doubted[check] = await self._is_doubted(check)
+        if doubted[check]:
+            raise Contradiction
+
+    async def _is_doubted(self, check: str) -> bool:
+        """Say whether the sum may be right, and what it is the sum of wrong, or not looked at."""
+        try:
+            for one in self._checks:
+                witness = one.invariant in WITNESSES if check == FIGURES else one.name in REDEEMED
+                if witness and await self._finds(one, 1):
+                    return True
+                # Of two discounts with wrong counts one may have the redemption of the other.
+                if one.name == check == USES and await self._finds(one, 2):
+                    return True
+        except Busy as error:
+            if not takes_too_long(self._database.backend, error):
+                raise
+            return True
+        return False
+
+    async def _finds(self, check: Check, most: int) -> bool:
+        return len(await self._database.read(partial(check.find, most=most))) == most
 
     async def _book(self, subject: str, done: set[tuple[str | None, str | None]]) -> None:
         for row in await self._database.rows(_BELONGS, {"id": subject}):

@@ -84,7 +84,9 @@ def _headers(error: DigistoreError, clock: Clock) -> Mapping[str, str]:
     if isinstance(error, TooManyAttempts):
         left = (error.retry_at - clock()).total_seconds()
         return {"Retry-After": str(max(math.ceil(left), PATIENCE))}
-    return {"Retry-After": str(PATIENCE)} if isinstance(error, Busy) else {}
+    # What may be done already is not to be repeated by a client that knows nothing but HTTP.
+    again = isinstance(error, Busy) and not error.outcome_unknown
+    return {"Retry-After": str(PATIENCE)} if again else {}
 
 
 def _plain(value: object) -> Detail:
