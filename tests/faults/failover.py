@@ -60,6 +60,7 @@ class Tally:
     acknowledged: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     busy: int = 0
+    unknown: int = 0
     longest_call: float = 0.0
     longest_wait: float = 0.0
     commits_done: int = 0
@@ -75,9 +76,10 @@ class Tally:
             try:
                 told = call()
                 return await told if isinstance(told, Awaitable) else told
-            except Busy:
+            except Busy as busy:
                 with self.lock:
                     self.busy += 1
+                    self.unknown += busy.outcome_unknown
                     self.refused.set()
                 if begun - first > PATIENCE:
                     raise GaveUp from None
@@ -195,7 +197,9 @@ class Trial:
             + max(0, len(checkouts) - self.settles),
             "errors": len(tally.errors),
             "answered with Busy": tally.busy,
-            "commits without an answer": tally.commits_done + tally.commits_repeated,
+            "commits without an answer": tally.commits_done
+            + tally.commits_repeated
+            + tally.unknown,
             "of them done": tally.commits_done,
             "longest call (s)": round(tally.longest_call, 2),
             "longest wait of a client (s)": round(tally.longest_wait, 2),
