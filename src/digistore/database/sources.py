@@ -9,15 +9,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet, finalize
 
-from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy import URL, Connection, Engine, Pool
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.util import greenlet_spawn
 
 from digistore.database import postgresql, sqlite
 from digistore.database.lanes import AwaitedLane, BlockingLane, Lane
+from digistore.database.pools import Pools
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-    from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
     from digistore.database.backend import Backend
     from digistore.database.statements import Prepared
@@ -62,8 +63,9 @@ class Source(Protocol):
 class _Lent:
     """A blocking connection for the length of an ``async with`` block."""
 
-    def __init__(self, engine: Engine, backend: Backend, lock: Any) -> None:  # noqa: ANN401
+    def __init__(self, engine: Engine, pools: Pools, backend: Backend, lock: Any) -> None:  # noqa: ANN401
         self._engine = engine
+        self._pools = pools
         self._backend = backend
         self._lock = lock
 
@@ -84,17 +86,14 @@ class _Lent:
     ) -> None:
         try:
             self._connection.close()
+            _dispose(self._pools.old())
         finally:
             self._lock.__exit__(None, None, None)
 
 
-def _replaced(pool: Pool) -> None:
-    """Close what others still have of a *pool* when they give it back: nobody would take it."""
-    event.listen(pool, "checkin", _close)
-
-
-def _close(_driver: object, entry: ConnectionPoolEntry) -> None:
-    entry.invalidate()
+def _dispose(pools: Sequence[Pool]) -> None:
+    for pool in pools:
+        pool.dispose()
 
 
 class BlockingSource:
@@ -109,16 +108,17 @@ class BlockingSource:
         self.backend = backend
         self.url = engine.url
         self.engine = engine
+        self._pools = Pools(engine)
         self._lock = threading.RLock() if alone else nullcontext()
         self._let_go = finalize(self, engine.dispose) if owned else None
 
     def writing(self) -> AbstractAsyncContextManager[Lane]:
         """Lend a connection for a transaction."""
-        return _Lent(self.engine, self.backend, self._lock)
+        return _Lent(self.engine, self._pools, self.backend, self._lock)
 
     def reading(self) -> AbstractAsyncContextManager[Lane]:
         """Lend a connection for reads."""
-        return _Lent(self.engine, self.backend, self._lock)
+        return _Lent(self.engine, self._pools, self.backend, self._lock)
 
     async def fetch(
         self, prepared: Prepared, params: Mapping[str, Any]
@@ -129,9 +129,7 @@ class BlockingSource:
 
     async def forget(self) -> None:
         """Throw away the connections that nobody has, as the server may have died."""
-        pool = self.engine.pool
-        self.engine.dispose()
-        _replaced(pool)
+        _dispose(self._pools.replace())
 
     async def close(self) -> None:
         """Let go of every connection that was opened here."""
@@ -155,6 +153,7 @@ class FileSource:
         self.backend = sqlite.SQLite()
         self.url = url
         self.engine = sqlite.open_writer(url)
+        self._pools = Pools(self.engine)
         self._readers = _Readers(sqlite.open_reader(url))
         # A script that ends without close() leaves nothing open either.
         self._let_go = finalize(self, _let_go, self._readers, self.engine)
@@ -162,7 +161,7 @@ class FileSource:
 
     def writing(self) -> AbstractAsyncContextManager[Lane]:
         """Lend a connection for a transaction."""
-        return _Lent(self.engine, self.backend, nullcontext())
+        return _Lent(self.engine, self._pools, self.backend, nullcontext())
 
     def reading(self) -> AbstractAsyncContextManager[Lane]:
         """Lend the connection that this thread keeps for reads."""
@@ -178,7 +177,7 @@ class FileSource:
 
     async def forget(self) -> None:
         """Throw away the connections that nobody has."""
-        self.engine.dispose()
+        _dispose(self._pools.replace())
 
     async def close(self) -> None:
         """Let go of every connection that was opened here."""
@@ -233,8 +232,9 @@ def _let_go(readers: _Readers, engine: Engine) -> None:
 class _Awaited:
     """A connection of an async engine for the length of an ``async with`` block."""
 
-    def __init__(self, engine: AsyncEngine, backend: Backend) -> None:
+    def __init__(self, engine: AsyncEngine, pools: Pools, backend: Backend) -> None:
         self._engine = engine
+        self._pools = pools
         self._backend = backend
 
     async def __aenter__(self) -> Lane:
@@ -254,6 +254,12 @@ class _Awaited:
         trace: TracebackType | None,
     ) -> None:
         await self._connection.close()
+        await _dispose_awaited(self._pools.old())
+
+
+async def _dispose_awaited(pools: Sequence[Pool]) -> None:
+    for pool in pools:
+        await greenlet_spawn(pool.dispose)
 
 
 class AwaitedSource:
@@ -264,16 +270,17 @@ class AwaitedSource:
         self.backend = backend
         self.url = engine.url
         self.engine = engine.sync_engine
+        self._pools = Pools(self.engine)
         self._async = engine
         self._owned = owned
 
     def writing(self) -> AbstractAsyncContextManager[Lane]:
         """Lend a connection for a transaction."""
-        return _Awaited(self._async, self.backend)
+        return _Awaited(self._async, self._pools, self.backend)
 
     def reading(self) -> AbstractAsyncContextManager[Lane]:
         """Lend a connection for reads."""
-        return _Awaited(self._async, self.backend)
+        return _Awaited(self._async, self._pools, self.backend)
 
     async def fetch(
         self, prepared: Prepared, params: Mapping[str, Any]
@@ -289,9 +296,7 @@ class AwaitedSource:
 
     async def forget(self) -> None:
         """Throw away the connections that nobody has, as the server may have died."""
-        pool = self._async.pool
-        await self._async.dispose()
-        _replaced(pool)
+        await _dispose_awaited(self._pools.replace())
 
     async def close(self) -> None:
         """Let go of every connection that was opened here."""
