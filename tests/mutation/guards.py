@@ -145,6 +145,13 @@ GUARDS: Final = (
         "tests/payments/rules/test_judge.py",
     ),
     Guard(
+        "a discount is locked before its uses are counted",
+        "orders/discounts/redeeming.py",
+        "    await tx.rows(discount.values(used=discounts.c.used))\n",
+        "",
+        "tests/doctor/test_recount.py",
+    ),
+    Guard(
         "a discount has uses left",
         "orders/discounts/redeeming.py",
         "            _has_room(discounts),\n",
