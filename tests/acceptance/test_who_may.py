@@ -88,7 +88,7 @@ TABLE: dict[str, tuple[str, Try]] = {
         "F N N N F + + +",
         lambda w, a: w.store.users.legal_entity(a, w.seller),
     ),
-    "catalog.add_category": (OPERATORS, lambda w, a: w.store.catalog.add_category(a, "Books")),
+    "catalog.add_category": (OPERATORS, lambda w, a: w.store.catalog.add_category(a, "Music")),
     "catalog.categories": (EVERYBODY, lambda w, a: w.store.catalog.categories(a)),
     "catalog.add_product": (
         SELLERS,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from copy import copy
-from typing import Any, Self, cast
+from typing import Any, ClassVar, Self, cast
 
 from digistore import (
     SYSTEM,
@@ -42,6 +42,7 @@ atexit.register(_UNTIL_THE_END.close)
 class World(MemoryShop):
     """Everything of *seller*: what was sold is *buyer*'s, what was not is still to be had."""
 
+    more: ClassVar[Mapping[str, Any]] = {}  # what its store is opened with beside the usual
     saved: tuple[Any, Provider]
     other: User
     stranger: User
@@ -90,6 +91,7 @@ class World(MemoryShop):
             "secret": SECRET,
             "clock": clock,
             "settings": SETTINGS,
+            **cls.more,
         }
         loop = asyncio.new_event_loop()
         ended.callback(loop.close)
@@ -149,7 +151,7 @@ class World(MemoryShop):
         self.resolved = store.support.resolve(seller, self.asked("Resolved"))
         short = self.checkout(self.product("Short"))
         self.deliver(self.sandbox.pay(short, amount=usd("1.00")))
-        (self.action,) = store.payments.needing_action(self.operator)
+        *_, self.action = store.payments.needing_action(self.operator)
         self.signed = self.sandbox.pay(self.checkout(self.product("Told of later")))
         self.link = store.short_urls.shorten(seller, "https://example.com/book", code="my-book")
         self.saved = self.save(), self.provider()

@@ -162,7 +162,7 @@ def _refunded(whose: Owner) -> Select[Any]:
     recorded = case((elsewhere, refunds.c.created_at), else_=refunds.c.succeeded_at)
     candidates = union_all(
         select(refunds.c.id).where(during(refunds.c.succeeded_at)),
-        select(refunds.c.id).where(elsewhere, during(refunds.c.created_at)),
+        select(refunds.c.id).where(during(refunds.c.created_at)),
     ).subquery()
     return _returns("refunded", recorded, select(candidates.c.id), whose)
 

@@ -14,6 +14,7 @@ from digistore.audit.tables import audit
 from digistore.canonical import canonical_sha256
 from digistore.clock import to_micros
 from digistore.database import inserting
+from digistore.database.sets import are_of
 
 if TYPE_CHECKING:
     from digistore.database import Transaction
@@ -99,5 +100,5 @@ async def _previous(
     unknown = [key for key in wanted if key not in known]
     if not unknown:
         return known
-    found = await tx.rows(select(*_KEY, audit.c.digest).where(tuple_(*_KEY).in_(unknown)))
+    found = await tx.rows(select(*_KEY, audit.c.digest).where(are_of(_KEY, unknown)))
     return known | {(row.entity, row.entity_id, row.version): row.digest for row in found}

@@ -1,12 +1,12 @@
-"""A list of any length as one parameter of a hot statement."""
+"""Lists of any length: as one parameter of a hot statement, or of keys of several columns."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, bindparam, select
+from sqlalchemy import ColumnElement, Text, bindparam, column, false, select, tuple_, values
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import Select
@@ -64,3 +64,18 @@ def among(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
 def as_list(ids: Iterable[str]) -> str:
     """Return *ids* as one parameter; what cannot be an id, and no row has, is left out."""
     return json.dumps([one for one in ids if one.isascii() and one.isprintable()])
+
+
+def are_of(
+    columns: Sequence[ColumnElement[Any]], keys: Iterable[tuple[Any, ...]]
+) -> ColumnElement[bool]:
+    """Find the rows whose *columns* are together one of *keys*, by an index of these columns.
+
+    SQLite looks at all rows for ``(a, b) IN (VALUES ...)``, and uses the index where those values
+    are selected.
+    """
+    rows = list(keys)
+    if not rows:
+        return false()
+    named = [column(f"key_{number}", one.type) for number, one in enumerate(columns)]
+    return tuple_(*columns).in_(select(values(*named).data(rows).cte()))

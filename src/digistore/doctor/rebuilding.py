@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Insert, Select, Update, select, tuple_
+from sqlalchemy import Insert, Select, Update, select
 
 from digistore.audit import Change, record
 from digistore.audit.tables import audit
 from digistore.database import Call, Statement
+from digistore.database.sets import are_of
 from digistore.doctor.mending import Contradiction, check_sound, mend
 from digistore.doctor.walks import is_itself
 from digistore.entitlements.facts import AccessState, FactKind
@@ -248,8 +249,8 @@ def _audited(entity: str, entity_id: str) -> Select[Any]:
 
 async def _check_chains(reader: Reader, changes: Sequence[Change]) -> None:
     """Refuse what was changed without an audit row: the next one would not fit."""
-    key = tuple_(audit.c.entity, audit.c.entity_id, audit.c.version)
+    key = (audit.c.entity, audit.c.entity_id, audit.c.version)
     wanted = {(one.entity, one.entity_id, one.version - 1) for one in changes if one.version > 1}
-    found = await reader.rows(select(audit.c.entity_id).where(key.in_(sorted(wanted))))
+    found = await reader.rows(select(audit.c.entity_id).where(are_of(key, sorted(wanted))))
     if len(found) != len(wanted):
         raise Contradiction

@@ -45,7 +45,7 @@ download_sessions = Table(
     CheckConstraint("live_key IS NULL OR live_key = 1", name="live_key_is_one"),
     CheckConstraint("requests >= 1", name="a_session_has_a_request"),
     *amounts("reserved_bytes", "sent_bytes"),
-    Index(None, "first_at"),
+    Index(None, "first_at", "id"),
     sqlite_strict=True,
 )
 

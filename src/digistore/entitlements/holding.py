@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from digistore.audit import Change, head
 from digistore.database import Call, Prepared, Record, changing, inserting
+from digistore.database.sets import are_of
 from digistore.entitlements.facts import AccessState, Fact, FactKind, FactState
 from digistore.entitlements.rules import Grant, choose, decide
 from digistore.entitlements.tables import entitlement_facts, holdings, purchased_products
@@ -73,12 +74,12 @@ def lock(pairs: Iterable[tuple[str, str]]) -> Insert:
 
 def grants_of(pairs: Iterable[tuple[str, str]]) -> Select[Any]:
     """Return the statement for the purchases of (user, product) *pairs* with their policies."""
-    return _grants(HOLDING.in_(sorted(pairs)))
+    return _grants(are_of(_HELD_BY, sorted(pairs)))
 
 
 def facts_of(pairs: Iterable[tuple[str, str]]) -> Select[Any]:
     """Return the statement for the facts of those purchases, in ledger order."""
-    return _facts(HOLDING.in_(sorted(pairs)))
+    return _facts(are_of(_HELD_BY, sorted(pairs)))
 
 
 def reads_of(order_id: str) -> list[Call]:
@@ -114,7 +115,8 @@ def _facts(which: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-HOLDING = tuple_(purchased_products.c.user_id, purchased_products.c.product_id)
+_HELD_BY = (purchased_products.c.user_id, purchased_products.c.product_id)
+HOLDING = tuple_(*_HELD_BY)
 _HOLDER = stands_for(order_lines.c.beneficiary_id).label("holder")
 HELD = select(_HOLDER, order_lines.c.product_id).where(
     order_lines.c.order_id == bindparam("order_id")

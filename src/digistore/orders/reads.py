@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, bindparam, or_, select
+from sqlalchemy import Select, bindparam, exists, or_, select
 
 from digistore.database import AnyRow, Record
 from digistore.errors import NotFound
@@ -124,20 +124,21 @@ async def order_of_reference(reader: Database | Reader, reference: str) -> str:
 async def order_in_flight(
     reader: Database | Reader, user_id: str, product_id: str
 ) -> AnyRow | None:
-    """Return the row of the user's order of a product whose payment is on its way.
+    """Return the row of the user's first order of a product whose payment is on its way.
 
     Read from order states: an order that came back from expired has no ``open_key``.
     """
+    wanted = exists().where(
+        order_lines.c.order_id == orders.c.id,
+        order_lines.c.product_id == product_id,
+        order_lines.c.kind == "product",
+        stands_for(order_lines.c.beneficiary_id) == user_id,
+    )
     return await reader.first(
         select(orders.c.id, orders.c.created_at)
-        .join(order_lines, order_lines.c.order_id == orders.c.id)
-        .where(
-            orders.c.buyer_id == user_id,
-            orders.c.state == "processing",
-            order_lines.c.product_id == product_id,
-            order_lines.c.kind == "product",
-            stands_for(order_lines.c.beneficiary_id) == user_id,
-        )
+        .where(orders.c.buyer_id == user_id, orders.c.state == "processing", wanted)
+        .order_by(orders.c.created_at, orders.c.id)
+        .limit(1)
     )
 
 

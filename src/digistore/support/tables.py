@@ -98,6 +98,7 @@ support_requests = Table(
         "(payment_id IS NULL) = (covered_total IS NULL)", name="a_payment_names_its_total"
     ),
     *amounts("price"),
+    Index(None, "created_at", "id"),
     Index(None, "customer_id", "created_at", "id"),
     Index(None, "product_id", "state"),
     Index(None, "purchased_product_id"),

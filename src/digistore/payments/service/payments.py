@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from digistore.blocking import Blocking, blocking
 from digistore.database.keyset import oldest_first, place_of
@@ -238,8 +238,9 @@ class AsyncPayments(Refunding):
             if Role.SELLER not in acting.roles:
                 message = "only sellers and operators see what needs a decision"
                 raise Forbidden(message, reason="seller_needed")
-            sold = select(orders.c.id).where(orders.c.seller_id == acting.id)
-            open_ones = open_ones.where(payment_actions.c.order_id.in_(sold))
+            theirs = orders.c.seller_id == acting.id
+            sold = exists().where(orders.c.id == payment_actions.c.order_id, theirs)
+            open_ones = open_ones.where(sold)
         statement = oldest_first(
             open_ones, payment_actions.c.created_at, payment_actions.c.id, after, many
         )

@@ -13,7 +13,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from digistore.audit import Change, record
 from digistore.database import Call, Statement
@@ -292,7 +292,9 @@ class Settle:
             select(payments.c.customer)
             .join(orders, orders.c.id == payments.c.order_id)
             .where(orders.c.buyer_id == buyer_id)
-            .where(payments.c.gateway == profile.name, payments.c.livemode == profile.livemode)
+            # By this column as it is, SQLite would go through all payments of the gateway.
+            .where(func.coalesce(payments.c.gateway, "") == profile.name)
+            .where(payments.c.livemode == profile.livemode)
             .where(payments.c.account == profile.account, payments.c.customer.is_not(None))
             .order_by(payments.c.id.desc())
             .limit(1)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
 from digistore.database.keyset import place_of
+from digistore.database.sets import are_of
 from digistore.errors import Invalid
 from digistore.paging import LARGEST_PAGE, page_of
 from digistore.short_urls.models import ImportedRow, ImportOutcome, ImportReport
@@ -176,10 +177,10 @@ class Carrying(Counting):
 async def _compare(reader: Database | Transaction, some: Sequence[_Candidate]) -> None:
     """Say of those that are not added whether their code leads to the same target."""
     rest = {one.place: one for one in some if one.outcome is not ImportOutcome.ADDED}
-    place = tuple_(short_urls.c.domain, short_urls.c.code)
+    place = (short_urls.c.domain, short_urls.c.code)
     rows = await reader.rows(
         select(short_urls.c.domain, short_urls.c.code, short_urls.c.target).where(
-            place.in_(list(rest))
+            are_of(place, rest)
         )
     )
     for row in rows:

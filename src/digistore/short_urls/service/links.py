@@ -232,9 +232,11 @@ async def with_clicks(reader: Reader, rows: Sequence[AnyRow]) -> list[ShortURL]:
     if not rows:
         return []
     ids = [row.id for row in rows]
+    # By this column as it is, SQLite would go through the closed days of all links.
+    is_closed = func.coalesce(click_days.c.closed, 0, type_=Integer) == 1
     counted = union_all(
         select(click_days.c.short_url_id, summed(click_days.c.clicks).label("clicks"))
-        .where(click_days.c.short_url_id.in_(ids), type_coerce(click_days.c.closed, Integer) == 1)
+        .where(click_days.c.short_url_id.in_(ids), is_closed)
         .group_by(click_days.c.short_url_id),
         select(clicks.c.short_url_id, func.count().label("clicks"))
         .where(clicks.c.short_url_id.in_(ids), type_coerce(clicks.c.at, Integer) >= OPEN_FROM)

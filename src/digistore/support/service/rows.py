@@ -122,7 +122,12 @@ async def load_request(reader: Database | Reader, request_id: str) -> SupportReq
 
 async def requests_about(reader: Database | Reader, order_id: str) -> tuple[SupportRequest, ...]:
     """Return, with all messages, the requests that an order pays for or whose product it sold."""
-    about = or_(support_requests.c.order_id == order_id, purchased_products.c.order_id == order_id)
+    lines = select(order_lines.c.id).where(order_lines.c.order_id == order_id)
+    bought = select(purchased_products.c.id).where(purchased_products.c.order_id == order_id)
+    about = or_(
+        support_requests.c.order_line_id.in_(lines),
+        support_requests.c.purchased_product_id.in_(bought),
+    )
     found = await reader.rows(requests().where(about).order_by(support_requests.c.created_at))
     return tuple([await load_request(reader, row.id) for row in found])
 
@@ -140,7 +145,7 @@ async def locked_request(tx: Transaction, request_id: str) -> SupportRequest:
 
 async def request_of_order(reader: Database | Reader, order_id: str) -> SupportRequest:
     """Return the request that an order pays for."""
-    row = await reader.first(requests().where(support_requests.c.order_id == order_id))
+    row = await reader.first(requests().where(order_lines.c.order_id == order_id))
     if row is None:
         raise NotFound("support request")
     return request_of(row)

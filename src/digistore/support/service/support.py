@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, exists, select, true
 
 from digistore.blocking import Blocking, blocking
 from digistore.catalog import ProductRef
@@ -245,12 +245,12 @@ class AsyncSupport(Conversation):
             Forbidden: a customer.
         """
         acting = await self._users.acting(actor)
-        where: ColumnElement[bool] = support_requests.c.id.is_not(None)
+        where: ColumnElement[bool] = true()
         if not acting.is_operator:
             if Role.SELLER not in acting.roles:
                 raise Forbidden("only sellers and operators have a queue", reason="seller_needed")
-            own = select(products.c.id).where(products.c.seller_id == acting.id)
-            where = support_requests.c.product_id.in_(own)
+            theirs = products.c.seller_id == acting.id
+            where = exists().where(products.c.id == support_requests.c.product_id, theirs)
         if state is not None:
             where &= support_requests.c.state == _state(state)
         return await self._page(where, after, limit)

@@ -1441,7 +1441,9 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_index(
-        op.f("digistore_download_sessions_first_at_ix"), "digistore_download_sessions", ["first_at"]
+        op.f("digistore_download_sessions_first_at_id_ix"),
+        "digistore_download_sessions",
+        ["first_at", "id"],
     )
     op.create_table(
         "digistore_download_allowances",
@@ -1804,6 +1806,11 @@ def upgrade() -> None:
             name=op.f("digistore_support_requests_sane_price"),
         ),
         sqlite_strict=True,
+    )
+    op.create_index(
+        op.f("digistore_support_requests_created_at_id_ix"),
+        "digistore_support_requests",
+        ["created_at", "id"],
     )
     op.create_index(
         op.f("digistore_support_requests_customer_id_created_at_id_ix"),
