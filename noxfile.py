@@ -162,7 +162,7 @@ def types(session: nox.Session) -> None:
     """Check the types: mypy, strict."""
     install(session, "lint", "test", "docs", editable=True)
     session.install(*TESTED, NOX)
-    session.run("mypy", *session.posargs)
+    session.run("mypy", "--num-workers", "auto", *session.posargs)
 
 
 @nox.session

@@ -21,6 +21,7 @@ version = release
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 nitpicky = True
+toc_object_entries = False  # a thousand attributes beside the headings, copied for every page
 
 html_theme = "furo"
 html_title = f"digistore {release}"
@@ -76,9 +77,11 @@ def reference() -> Iterator[str]:
             continue
         yield f"## `store.{noun}`\n"
         service = importlib.import_module(f"digistore.{noun}.service")
+        yield "### Operations\n"
         for name, hidden in services(service).items():
             yield autodoc("autoclass", f"{service.__name__}.{name}", hidden)
         if exists(f"digistore.{noun}.models"):
+            yield "### Models\n"
             yield autodoc("automodule", f"digistore.{noun}.models")
     for name, title in SHARED.items():
         if exists(name):

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 _CHOSEN: Final = os.environ.get("DIGISTORE_TESTS")
 WHOLE: Final = _CHOSEN == "whole"
-PART: Final = _CHOSEN == "part"  # where minutes count: half of the tests on one database alone
+PART: Final = _CHOSEN == "part"  # where minutes count: most tests on one database alone
 
 
 def extent(part: T, whole: T) -> T:

@@ -211,6 +211,18 @@ def test_a_gateway_has_called_a_buyer_as_it_said_last(shop: MemoryShop) -> None:
     assert run(settle_of(shop).customer_at(profile, shop.seller.id)) is None
 
 
+def test_an_order_that_is_placed_first_and_paid_last_says_the_last_word(shop: MemoryShop) -> None:
+    connection = connection_of(shop.store)
+    connection.executescript("PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF")
+    placed = [shop.checkout(shop.product(f"Book {number}")) for number in range(2)]
+    for checkout in reversed(placed):
+        shop.clock.go(seconds=1)
+        shop.deliver(shop.sandbox.pay(checkout))
+    connection.execute("UPDATE digistore_payments SET customer = order_id")
+    known = run(settle_of(shop).customer_at(shop.sandbox.profile, shop.buyer.id))
+    assert known == placed[0].order.id
+
+
 def test_a_payment_that_moves_all_the_time_is_looked_at_again_by_the_caller() -> None:
     error = Moved()
     told = "payment is assigned to another order; it cannot become settled: look again"

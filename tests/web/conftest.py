@@ -18,7 +18,7 @@ from digistore.gateways.sandbox import SandboxGateway
 from digistore.testing import FrozenClock, check_invariants
 from digistore.web import WebSettings
 from tests.conftest import SECRET, Shop
-from tests.extent import WHOLE
+from tests.extent import PART, WHOLE
 from tests.web.hosts import HEADER, HOSTS, MOUNT, SPEAKS_ASGI
 from tests.web.servers import SERVERS
 
@@ -141,6 +141,7 @@ OVER_SOCKETS = (
     "django-asgi@uvicorn",
 )
 A_PART = ("flask", "django", "fastapi@uvicorn", "wsgi@waitress")
+SERVED = ("wsgi@waitress", "django@waitress", "litestar@uvicorn") if PART else OVER_SOCKETS
 
 
 @pytest.fixture(params=IN_PROCESS if WHOLE else A_PART[:3])
@@ -155,7 +156,7 @@ def some(request: pytest.FixtureRequest, open_web: Callable[..., Web]) -> Web:
     return open_web(request.param)
 
 
-@pytest.fixture(params=[*IN_PROCESS, *OVER_SOCKETS] if WHOLE else OVER_SOCKETS)
+@pytest.fixture(params=[*IN_PROCESS, *OVER_SOCKETS] if WHOLE else SERVED)
 def web(request: pytest.FixtureRequest, open_web: Callable[..., Web]) -> Web:
     """A shop in each host: by a real server over a socket, and called as a function."""
     return open_web(request.param)
