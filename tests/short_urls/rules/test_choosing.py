@@ -93,6 +93,8 @@ def test_a_visit_that_says_nothing_has_no_language() -> None:
         ("de, en", "de"),
         ("de;q=1, en", "de"),
         ("en;q=0.9, de", "de"),
+        ("en;q=1.000, de", "en"),
+        ("en;q=1.5, de;q=0.5", "de"),
         ("*, de;q=0.5", "de"),
         (";;;=q,,de", "de"),
         ("*", None),

@@ -12,7 +12,7 @@ from digistore.short_urls.rules.queries import pairs_of
 
 LONGEST_LANGUAGES = 512
 _CHOICE = re.compile(
-    r"\s*([A-Za-z]{2,3})(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?))?\s*"
+    r"\s*([A-Za-z]{2,3})(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?\s*"
 )
 
 
