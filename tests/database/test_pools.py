@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -93,4 +93,31 @@ def test_the_pool_that_takes_its_place_keeps_its_connections(tmp_path: Path) -> 
     source = BlockingSource(engine, SQLite(), owned=True, alone=False)
     run(use_and_lose(source, 3))
     assert [is_open(driver) for driver in drivers] == [False, True]
+    run(source.close())
+
+
+def test_who_waits_for_a_pool_that_is_thrown_away_goes_on(tmp_path: Path) -> None:
+    """Its only connection comes back closed, and leaves its place to whoever waits."""
+    engine = create_engine(
+        f"sqlite:///{tmp_path}/shop.db",
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=60,
+        connect_args={"check_same_thread": False},
+    )
+    source = BlockingSource(engine, SQLite(), owned=True, alone=False)
+
+    async def lose(pool: ThreadPoolExecutor) -> Future[None]:
+        async with source.reading() as lane:
+            await lane.say("SELECT 1")
+            queue: Any = engine.pool._pool  # type: ignore[attr-defined]
+            waiting = pool.submit(run, use_and_lose(source, 1))
+            while not queue.not_empty._waiters:
+                assert not waiting.done()
+            await source.forget()
+        return waiting
+
+    with ThreadPoolExecutor(1) as pool:
+        run(lose(pool)).result(30)
     run(source.close())

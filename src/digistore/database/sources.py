@@ -15,13 +15,14 @@ from sqlalchemy.util import greenlet_spawn
 
 from digistore.database import postgresql, sqlite
 from digistore.database.lanes import AwaitedLane, BlockingLane, Lane
-from digistore.database.pools import Pools
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
     from digistore.database.backend import Backend
     from digistore.database.statements import Prepared
+
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class Source(Protocol):
@@ -63,14 +64,14 @@ class Source(Protocol):
 class _Lent:
     """A blocking connection for the length of an ``async with`` block."""
 
-    def __init__(self, engine: Engine, pools: Pools, backend: Backend, lock: Any) -> None:  # noqa: ANN401
+    def __init__(self, engine: Engine, backend: Backend, lock: Any) -> None:  # noqa: ANN401
         self._engine = engine
-        self._pools = pools
         self._backend = backend
         self._lock = lock
 
     async def __aenter__(self) -> Lane:
         self._lock.__enter__()
+        self._pool = self._engine.pool
         try:
             self._connection = self._engine.connect()
         except BaseException:
@@ -85,15 +86,27 @@ class _Lent:
         trace: TracebackType | None,
     ) -> None:
         try:
+            lost = self._engine.pool is not self._pool
+            if lost:
+                self._connection.invalidate()
             self._connection.close()
-            _dispose(self._pools.old())
+            if not lost and self._engine.pool is not self._pool:
+                self._pool.dispose()  # it was thrown away at this very moment
         finally:
             self._lock.__exit__(None, None, None)
 
 
-def _dispose(pools: Sequence[Pool]) -> None:
-    for pool in pools:
-        pool.dispose()
+def _replace_pool(engine: Engine) -> Pool:
+    """Give *engine* an empty pool, and return the one before it, to be disposed of.
+
+    What others still have of that one they close before they give it back: whoever waits there
+    takes its place, with a new connection. No listener does it: SQLAlchemy calls those of a pool
+    while another thread adds one ("deque mutated during iteration").
+    """
+    with _ONE_AT_A_TIME:  # of two at once, one would lose the pool that the other has made
+        old = engine.pool
+        engine.dispose(close=False)
+    return old
 
 
 class BlockingSource:
@@ -108,17 +121,16 @@ class BlockingSource:
         self.backend = backend
         self.url = engine.url
         self.engine = engine
-        self._pools = Pools(engine)
         self._lock = threading.RLock() if alone else nullcontext()
         self._let_go = finalize(self, engine.dispose) if owned else None
 
     def writing(self) -> AbstractAsyncContextManager[Lane]:
         """Lend a connection for a transaction."""
-        return _Lent(self.engine, self._pools, self.backend, self._lock)
+        return _Lent(self.engine, self.backend, self._lock)
 
     def reading(self) -> AbstractAsyncContextManager[Lane]:
         """Lend a connection for reads."""
-        return _Lent(self.engine, self._pools, self.backend, self._lock)
+        return _Lent(self.engine, self.backend, self._lock)
 
     async def fetch(
         self, prepared: Prepared, params: Mapping[str, Any]
@@ -129,7 +141,7 @@ class BlockingSource:
 
     async def forget(self) -> None:
         """Throw away the connections that nobody has, as the server may have died."""
-        _dispose(self._pools.replace())
+        _replace_pool(self.engine).dispose()
 
     async def close(self) -> None:
         """Let go of every connection that was opened here."""
@@ -153,7 +165,6 @@ class FileSource:
         self.backend = sqlite.SQLite()
         self.url = url
         self.engine = sqlite.open_writer(url)
-        self._pools = Pools(self.engine)
         self._readers = _Readers(sqlite.open_reader(url))
         # A script that ends without close() leaves nothing open either.
         self._let_go = finalize(self, _let_go, self._readers, self.engine)
@@ -161,7 +172,7 @@ class FileSource:
 
     def writing(self) -> AbstractAsyncContextManager[Lane]:
         """Lend a connection for a transaction."""
-        return _Lent(self.engine, self._pools, self.backend, nullcontext())
+        return _Lent(self.engine, self.backend, nullcontext())
 
     def reading(self) -> AbstractAsyncContextManager[Lane]:
         """Lend the connection that this thread keeps for reads."""
@@ -177,7 +188,7 @@ class FileSource:
 
     async def forget(self) -> None:
         """Throw away the connections that nobody has."""
-        _dispose(self._pools.replace())
+        _replace_pool(self.engine).dispose()
 
     async def close(self) -> None:
         """Let go of every connection that was opened here."""
@@ -232,12 +243,12 @@ def _let_go(readers: _Readers, engine: Engine) -> None:
 class _Awaited:
     """A connection of an async engine for the length of an ``async with`` block."""
 
-    def __init__(self, engine: AsyncEngine, pools: Pools, backend: Backend) -> None:
+    def __init__(self, engine: AsyncEngine, backend: Backend) -> None:
         self._engine = engine
-        self._pools = pools
         self._backend = backend
 
     async def __aenter__(self) -> Lane:
+        self._pool = self._engine.pool
         self._connection: AsyncConnection = await self._engine.connect()
         try:
             driver = (await self._connection.get_raw_connection()).driver_connection
@@ -253,13 +264,12 @@ class _Awaited:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        lost = self._engine.pool is not self._pool
+        if lost:
+            await self._connection.invalidate()
         await self._connection.close()
-        await _dispose_awaited(self._pools.old())
-
-
-async def _dispose_awaited(pools: Sequence[Pool]) -> None:
-    for pool in pools:
-        await greenlet_spawn(pool.dispose)
+        if not lost and self._engine.pool is not self._pool:
+            await greenlet_spawn(self._pool.dispose)  # it was thrown away meanwhile
 
 
 class AwaitedSource:
@@ -270,17 +280,16 @@ class AwaitedSource:
         self.backend = backend
         self.url = engine.url
         self.engine = engine.sync_engine
-        self._pools = Pools(self.engine)
         self._async = engine
         self._owned = owned
 
     def writing(self) -> AbstractAsyncContextManager[Lane]:
         """Lend a connection for a transaction."""
-        return _Awaited(self._async, self._pools, self.backend)
+        return _Awaited(self._async, self.backend)
 
     def reading(self) -> AbstractAsyncContextManager[Lane]:
         """Lend a connection for reads."""
-        return _Awaited(self._async, self._pools, self.backend)
+        return _Awaited(self._async, self.backend)
 
     async def fetch(
         self, prepared: Prepared, params: Mapping[str, Any]
@@ -296,7 +305,7 @@ class AwaitedSource:
 
     async def forget(self) -> None:
         """Throw away the connections that nobody has, as the server may have died."""
-        await _dispose_awaited(self._pools.replace())
+        await greenlet_spawn(_replace_pool(self.engine).dispose)
 
     async def close(self) -> None:
         """Let go of every connection that was opened here."""
