@@ -13,11 +13,13 @@ from typing import Any, ClassVar
 
 import pytest
 
-from digistore import Period
+from digistore import SYSTEM, Period
 from digistore.blocking import run
+from digistore.database.types import metadata
 from digistore.downloads import DownloadRequest
 from tests.acceptance.test_who_may import ACTORS, HOST_ONLY, TABLE, Try
 from tests.acceptance.world import World
+from tests.conftest import RETURN
 from tests.doctor.story import Licence, tell
 from tests.extent import PART
 from tests.payments.memory import connection_of
@@ -62,11 +64,16 @@ HOSTS: dict[str, Try] = {
     "payments: a known customer": customer_at_the_gateway,
     "downloads.plan": follow,
     "short_urls.resolve": lambda w, _: w.store.short_urls.resolve("my-book"),
+    "store.run_due": lambda w, _: w.store.run_due(),  # with nothing due
+    "payments.reconcile": lambda w, _: w.store.payments.reconcile(),
+    "orders.checkout: what many bought": lambda w, _: w.store.orders.checkout(
+        w.stranger, [w.book], return_url=RETURN
+    ),
+    "support.queue: open": lambda w, _: w.store.support.queue(SYSTEM, state="open"),
 }
 # They go through all that there is: a part at a time, in bounded memory.
 WHOLE = {
     "users.claim",  # needs a code from an e-mail; it moves all that a guest has
-    "payments.reconcile",
     "files.verify",
     "files.collect",
     "downloads.finish",  # of a plan
@@ -75,7 +82,6 @@ WHOLE = {
     "store.migrate",
     "store.check_schema",
     "store.doctor",
-    "store.run_due",
     "store.close",
 }
 # A day's figures are made of that day's sales until it is closed; here of a day without any.
@@ -84,12 +90,25 @@ FIGURES: dict[str, Try] = {
     "analytics.overview": lambda w, a: w.store.analytics.overview(a, BEFORE),
     "analytics.sales": lambda w, a: w.store.analytics.sales(a, BEFORE),
 }
+NOTHING_IS_DUE = [
+    f"UPDATE {table} SET next_check_at = {2**53 - 2} WHERE next_check_at IS NOT NULL"
+    for table in metadata.tables.values()
+    if "next_check_at" in table.columns
+]
 GROWING = {
     ("of the same products", "short_urls.export_links by seller"): "exports all of them",
     ("of the same products", "analytics.link_report by seller"): "looks at each of their links",
     ("of the same products", "analytics.overview by seller"): "looks at each of their links",
     ("of others", "payments.needing_action by seller"): "goes through what waits for anybody",
-    ("of others", "support.queue by seller"): "goes through what anybody was asked",
+    ("of the same products", "support.queue by seller"): "sorts what they were asked",
+    ("of the same products", "analytics.link_report by operator"): "goes through all help",
+    ("of others", "analytics.link_report by operator"): "goes through all help",
+    ("of others", "analytics.link_report by seller"): "goes through all help",
+    **{
+        (kind, operation): "counts what waits for an operator"
+        for kind in ("of others", "of the same products")
+        for operation in ("payments.reconcile", "store.run_due")
+    },
     ("of others", "downloads.log by seller"): "goes through what anybody has fetched",
     **{
         ("of others", f"catalog.categories by {who}"): "lists all of them"
@@ -127,7 +146,11 @@ def cases() -> Iterator[Any]:
 def worlds(request: pytest.FixtureRequest) -> Iterator[tuple[Full, Full]]:
     with Full.of_kind("SQLite-Store") as few, Full.of_kind("SQLite-Store") as many:
         for world, times in ((few, FEW), (many, MANY)):
+            world.store.run_due()
             clone(connection_of(world.store), times, KEPT[request.param](world))
+            for statement in NOTHING_IS_DUE:
+                connection_of(world.store).execute(statement)
+            world.store.run_due()
             world.saved = world.save(), world.provider()
         yield few, many
 

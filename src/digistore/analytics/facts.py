@@ -218,7 +218,12 @@ _FIRST: Final = Prepared(
         select(func.min(orders.c.paid_at)).scalar_subquery(),
         select(func.min(download_sessions.c.first_at)).scalar_subquery(),
         select(func.min(clicks.c.at)).scalar_subquery(),
-        select(cast(func.min(click_days.c.day), Amount) * DAY).scalar_subquery(),
+        *(
+            select(cast(func.min(click_days.c.day), Amount) * DAY)
+            .where(type_coerce(click_days.c.closed, Integer) == closed)  # an index begins with it
+            .scalar_subquery()
+            for closed in (0, 1)
+        ),
     )
 )
 

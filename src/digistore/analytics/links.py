@@ -99,8 +99,7 @@ async def _sales(reader: Reader, bounds: tuple[int, int], seller: str | None) ->
     own = _summed(orders.c.short_url_id, kind, seller).where(orders.c.short_url_id.is_not(None))
     through = (
         _summed(_bought.c.short_url_id, literal(DOWNSTREAM, Text), seller)
-        .join(order_lines, order_lines.c.order_id == orders.c.id)
-        .join(support_requests, support_requests.c.order_line_id == order_lines.c.id)
+        .join(support_requests, support_requests.c.order_id == orders.c.id)
         .join(
             purchased_products,
             purchased_products.c.id == support_requests.c.purchased_product_id,

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from digistore.blocking import offload, port
 from digistore.database import Call, Prepared, Record, inserting
+from digistore.database.sets import filtering
 from digistore.errors import Invalid
 from digistore.events import EVENT_TYPES, Event
 from digistore.outbox.tables import deliveries, events, handlers, rounds
@@ -197,7 +198,7 @@ class AsyncOutbox:
             select(deliveries, events)
             .join(events, events.c.id == deliveries.c.event_id)
             .where(deliveries.c.next_check_at <= tx.now)
-            .where(tuple_(events.c.type, deliveries.c.handler).in_(list(self._handlers)))
+            .where(tuple_(filtering(events.c.type), deliveries.c.handler).in_(list(self._handlers)))
             .order_by(deliveries.c.next_check_at, events.c.id)
             .limit(limit)
         )

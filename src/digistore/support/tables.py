@@ -103,6 +103,7 @@ support_requests = Table(
     Index(None, "product_id", "state"),
     Index(None, "purchased_product_id"),
     Index(None, "state", "resolved_at"),
+    Index(None, "state", "created_at", "id"),
     sqlite_strict=True,
 )
 
@@ -117,6 +118,7 @@ support_messages = Table(
     Column("at", Moment, nullable=False),
     *flags("by_staff"),
     Index(None, "request_id", "id"),
+    Index(None, "author_id"),
     sqlite_strict=True,
 )
 

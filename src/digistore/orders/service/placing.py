@@ -12,6 +12,7 @@ from sqlalchemy import insert, or_, select, update
 
 from digistore.audit import Change, record
 from digistore.clock import from_micros, to_micros
+from digistore.database.sets import filtering
 from digistore.errors import (
     DigistoreError,
     Forbidden,
@@ -218,7 +219,7 @@ async def _blockers(tx: Transaction, wish: Wish) -> list[str]:
             stands_for(order_lines.c.beneficiary_id).label("beneficiary_id"),
         )
         .where(order_lines.c.buyer_id == wish.buyer_id, order_lines.c.open_key == 1)
-        .where(order_lines.c.product_id.in_({product for product, _ in wanted}))
+        .where(filtering(order_lines.c.product_id).in_({product for product, _ in wanted}))
     )
     return sorted({r.order_id for r in rows if (r.product_id, r.beneficiary_id) in wanted})
 

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from digistore.blocking import port
 from digistore.database import AnyRow
+from digistore.database.sets import filtering
 from digistore.errors import CheckoutNotFound, DigistoreError, GatewayError, GatewayUnavailable
 from digistore.gateways import Cap, CheckoutRef, Hint, PaymentGateway, Whose
 from digistore.orders.service.starting import Starter, next_try
@@ -140,7 +141,7 @@ class Reconciler:
             select(provider_events)
             .where(provider_events.c.status == "received")
             .where(provider_events.c.next_check_at <= run.now)
-            .where(provider_events.c.gateway.in_(list(self._gateways)))
+            .where(filtering(provider_events.c.gateway).in_(list(self._gateways)))
             .order_by(provider_events.c.next_check_at)
             .limit(run.limit)
         )
@@ -155,7 +156,7 @@ class Reconciler:
         return await self._database.rows(
             select(payment_attempts)
             .where(payment_attempts.c.next_check_at <= run.now)
-            .where(payment_attempts.c.gateway.in_(list(self._gateways)))
+            .where(filtering(payment_attempts.c.gateway).in_(list(self._gateways)))
             .order_by(payment_attempts.c.next_check_at)
             .limit(run.limit)
         )
@@ -290,7 +291,7 @@ class Reconciler:
         for table in WAITING:
             waiting = select(func.count().label("many")).where(table.c.next_check_at <= run.now)
             found = await self._database.first(
-                waiting.where(table.c.gateway.in_(list(self._gateways)))
+                waiting.where(filtering(table.c.gateway).in_(list(self._gateways)))
             )
             due += found.many if found else 0
         return ReconcileReport(

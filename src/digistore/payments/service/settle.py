@@ -13,10 +13,11 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from digistore.audit import Change, record
 from digistore.database import Call, Statement
+from digistore.database.sets import filtering
 from digistore.errors import InvalidTransition
 from digistore.gateways import GatewayProfile, PaymentSnapshot, Whose
 from digistore.ids import new_id
@@ -292,8 +293,7 @@ class Settle:
             select(payments.c.customer)
             .join(orders, orders.c.id == payments.c.order_id)
             .where(orders.c.buyer_id == buyer_id)
-            # By this column as it is, SQLite would go through all payments of the gateway.
-            .where(func.coalesce(payments.c.gateway, "") == profile.name)
+            .where(filtering(payments.c.gateway) == profile.name)
             .where(payments.c.livemode == profile.livemode)
             .where(payments.c.account == profile.account, payments.c.customer.is_not(None))
             .order_by(payments.c.id.desc())

@@ -22,6 +22,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from digistore.audit import Change, record
 from digistore.database.keyset import newest_first
+from digistore.database.sets import filtering
 from digistore.database.types import summed
 from digistore.errors import Forbidden, NotFound
 from digistore.short_urls.models import LinkRule, ShortURL, ShortURLRef
@@ -232,8 +233,7 @@ async def with_clicks(reader: Reader, rows: Sequence[AnyRow]) -> list[ShortURL]:
     if not rows:
         return []
     ids = [row.id for row in rows]
-    # By this column as it is, SQLite would go through the closed days of all links.
-    is_closed = func.coalesce(click_days.c.closed, 0, type_=Integer) == 1
+    is_closed = filtering(type_coerce(click_days.c.closed, Integer)) == 1
     counted = union_all(
         select(click_days.c.short_url_id, summed(click_days.c.clicks).label("clicks"))
         .where(click_days.c.short_url_id.in_(ids), is_closed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, insert, or_, select, update
+from sqlalchemy import Select, insert, select, union, update
 
 from digistore.audit import Change, record
 from digistore.catalog.tables import products
@@ -122,13 +122,15 @@ async def load_request(reader: Database | Reader, request_id: str) -> SupportReq
 
 async def requests_about(reader: Database | Reader, order_id: str) -> tuple[SupportRequest, ...]:
     """Return, with all messages, the requests that an order pays for or whose product it sold."""
-    lines = select(order_lines.c.id).where(order_lines.c.order_id == order_id)
-    bought = select(purchased_products.c.id).where(purchased_products.c.order_id == order_id)
-    about = or_(
-        support_requests.c.order_line_id.in_(lines),
-        support_requests.c.purchased_product_id.in_(bought),
+    one = select(support_requests.c.id)
+    line = order_lines.c.id == support_requests.c.order_line_id
+    purchase = purchased_products.c.id == support_requests.c.purchased_product_id
+    about = union(
+        one.join(order_lines, line).where(order_lines.c.order_id == order_id),
+        one.join(purchased_products, purchase).where(purchased_products.c.order_id == order_id),
     )
-    found = await reader.rows(requests().where(about).order_by(support_requests.c.created_at))
+    place = (support_requests.c.created_at, support_requests.c.id)
+    found = await reader.rows(requests().where(support_requests.c.id.in_(about)).order_by(*place))
     return tuple([await load_request(reader, row.id) for row in found])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, exists, select, true
+from sqlalchemy import ColumnElement, select, true
 
 from digistore.blocking import Blocking, blocking
 from digistore.catalog import ProductRef
@@ -249,8 +249,8 @@ class AsyncSupport(Conversation):
         if not acting.is_operator:
             if Role.SELLER not in acting.roles:
                 raise Forbidden("only sellers and operators have a queue", reason="seller_needed")
-            theirs = products.c.seller_id == acting.id
-            where = exists().where(products.c.id == support_requests.c.product_id, theirs)
+            own = select(products.c.id).where(products.c.seller_id == acting.id)
+            where = support_requests.c.product_id.in_(own)
         if state is not None:
             where &= support_requests.c.state == _state(state)
         return await self._page(where, after, limit)

@@ -1828,6 +1828,11 @@ def upgrade() -> None:
         ["purchased_product_id"],
     )
     op.create_index(
+        op.f("digistore_support_requests_state_created_at_id_ix"),
+        "digistore_support_requests",
+        ["state", "created_at", "id"],
+    )
+    op.create_index(
         op.f("digistore_support_requests_state_resolved_at_ix"),
         "digistore_support_requests",
         ["state", "resolved_at"],
@@ -1901,6 +1906,11 @@ def upgrade() -> None:
         op.f("digistore_support_messages_request_id_id_ix"),
         "digistore_support_messages",
         ["request_id", "id"],
+    )
+    op.create_index(
+        op.f("digistore_support_messages_author_id_ix"),
+        "digistore_support_messages",
+        ["author_id"],
     )
     op.create_table(
         "digistore_tries",
